@@ -1,0 +1,80 @@
+import type { Launcher, Measurement } from "./launcher.ts";
+import type { Program } from "./programs.ts";
+
+/** A program in its place: with its state directory, its container's id and the common bundle. */
+export interface Contestant {
+  program: Program;
+  root: string;
+  bundle: string;
+  id: string;
+}
+
+/** A thing to measure. */
+export interface Scenario {
+  name: string;
+  /** Whether the floor can do it: it has no state, so it knows `run` alone. */
+  floor: boolean;
+  prepare?(launcher: Launcher, contestant: Contestant): Promise<void>;
+  measure(launcher: Launcher, contestant: Contestant): Promise<Measurement>;
+}
+
+/** The command line of a runtime's command. */
+export function commandLine(contestant: Contestant, ...command: string[]): string[] {
+  const { program, root } = contestant;
+  return [program.executable, "--root", root, ...(program.options ?? []), ...command];
+}
+
+/** Runs a command that must succeed. */
+async function succeed(launcher: Launcher, command: string[]): Promise<Measurement> {
+  const measurement = await launcher.run(command);
+  if (measurement.exitStatus !== 0)
+    throw new Error(`exit status ${measurement.exitStatus}: ${command.join(" ")}`);
+  return measurement;
+}
+
+const sum = (values: number[]): number => values.reduce((total, value) => total + value, 0);
+
+export const scenarios: readonly Scenario[] = [
+  {
+    name: "run",
+    floor: true,
+    async measure(launcher, contestant) {
+      const { program, bundle, id } = contestant;
+      const command = program.options
+        ? commandLine(contestant, "run", "-b", bundle, id)
+        : [program.executable, `${bundle}/rootfs`];
+      const run = await succeed(launcher, command);
+      await launcher.reap();
+      return run;
+    },
+  },
+  {
+    name: "create + start + delete",
+    floor: false,
+    async measure(launcher, contestant) {
+      const { bundle, id } = contestant;
+      const create = await succeed(launcher, commandLine(contestant, "create", "-b", bundle, id));
+      const start = await succeed(launcher, commandLine(contestant, "start", id));
+      // Not timed: the container's process ends by itself. Its memory counts.
+      const container = await launcher.reap();
+      const remove = await succeed(launcher, commandLine(contestant, "delete", id));
+      const timed = [create, start, remove];
+      return {
+        nanoseconds: sum(timed.map(({ nanoseconds }) => nanoseconds)),
+        peakRssKib: Math.max(...[...timed, container].map(({ peakRssKib }) => peakRssKib)),
+        exitStatus: 0,
+      };
+    },
+  },
+  {
+    name: "state",
+    floor: false,
+    async prepare(launcher, contestant) {
+      const { bundle, id } = contestant;
+      await succeed(launcher, commandLine(contestant, "create", "-b", bundle, id));
+    },
+    measure(launcher, contestant) {
+      return succeed(launcher, commandLine(contestant, "state", contestant.id));
+    },
+  },
+];

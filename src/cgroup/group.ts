@@ -1,0 +1,205 @@
+/** A container's group: made, emptied, removed. Paths are below the mount, as in /proc/<pid>/cgroup. */
+import {
+  DT_DIR,
+  EACCES,
+  EAGAIN,
+  EBUSY,
+  EEXIST,
+  ENODEV,
+  ENOENT,
+  EOPNOTSUPP,
+  EPERM,
+  EROFS,
+  O_RDONLY,
+  O_WRONLY,
+  POLLPRI,
+} from "#abi";
+import { Failure } from "../failure.ts";
+import { isErrno, unless } from "../linux/errno.ts";
+import {
+  close,
+  mkdirAt,
+  openAt,
+  readDirectory,
+  readText,
+  rmdirAt,
+  using,
+  writeText,
+} from "../linux/fs.ts";
+import { poll } from "../linux/signals.ts";
+import { inGroup, inHierarchy, openBelow } from "./hierarchy.ts";
+
+/**
+ * Makes a group, and the missing ones above it, and returns its directory, for CLONE_INTO_CGROUP. One that exists is
+ * used if it is vacant, as with runc: engines prepare groups. Throws a Failure, and then has made nothing.
+ */
+export function createCgroup(path: string): number {
+  return inHierarchy((root) => {
+    const made: string[] = [];
+    try {
+      makeGroup(root, path.slice(1), made);
+      const group = openBelow(root, path.slice(1));
+      try {
+        if (!made.includes(path.slice(1))) refuseOccupied(group, path);
+        refuseThreaded(group);
+        return group;
+      } catch (error) {
+        close(group);
+        throw error;
+      }
+    } catch (error) {
+      for (const group of made.reverse()) removeGroup(root, group);
+      throw new Failure(`make the cgroup ${path}`, { cause: error, hint: remedy(error) });
+    }
+  });
+}
+
+/** Makes a group where there is none; what was made is added to `made`, from the top down. */
+function makeGroup(root: number, path: string, made: string[]): void {
+  const [parent, name] = split(path);
+  using(openOrMake(root, parent, made), (above) => {
+    try {
+      mkdirAt(above, name, 0o755);
+      made.push(path);
+    } catch (error) {
+      if (!isErrno(error, EEXIST)) throw error;
+    }
+  });
+}
+
+function openOrMake(root: number, path: string, made: string[]): number {
+  const found = unless([ENOENT], () => openBelow(root, path));
+  if (found !== undefined) return found;
+  makeGroup(root, path, made);
+  return openBelow(root, path);
+}
+
+function split(path: string): [parent: string, name: string] {
+  const at = path.lastIndexOf("/");
+  return at < 0 ? [".", path] : [path.slice(0, at), path.slice(at + 1)];
+}
+
+/**
+ * Refuses a group that others use, whose processes the container's end would kill; a frozen one, in which a new
+ * process would never begin to run; and one that hands controllers on to groups below it, in which the kernel lets no
+ * process be (cgroups(7), "no internal processes").
+ */
+export function refuseOccupied(group: number, path: string): void {
+  const events = readText("cgroup.events", group);
+  if (events.includes("populated 1"))
+    throw new Failure(
+      `the cgroup ${path} is in use: ${processesIn(group).length} process(es) found in it`,
+    );
+  if (events.includes("frozen 1")) throw new Failure(`the cgroup ${path} is frozen`);
+  const handedOn = readText("cgroup.subtree_control", group).trimEnd();
+  if (handedOn !== "")
+    throw new Failure(`the cgroup ${path} hands controllers (${handedOn}) on to groups below it`);
+}
+
+/** Below a threaded group there is no place for a process that is not of that group's own threads (cgroups(7)). */
+function refuseThreaded(group: number): void {
+  const type = readText("cgroup.type", group).trimEnd();
+  if (type === "threaded" || type === "domain invalid")
+    throw new Failure(`its type is "${type}": a group above it is threaded`);
+}
+
+function remedy(error: unknown): string | undefined {
+  if (isErrno(error, EACCES, EPERM))
+    return "that takes root; --cgroup-manager=disabled runs without a cgroup";
+  if (isErrno(error, EROFS))
+    return "cgroup v2 is mounted read-only here; --cgroup-manager=disabled runs without a cgroup";
+  if (isErrno(error, EAGAIN))
+    return "a group above it allows no more: see its cgroup.max.descendants and cgroup.max.depth";
+  return undefined;
+}
+
+/** Kills every process of a group and of those below it (cgroup.kill, Linux 5.14). No group: nothing to do. */
+export function killCgroup(path: string): void {
+  try {
+    inGroup(path, (group) =>
+      unless([ENODEV], () => writeText("cgroup.kill", "1", O_WRONLY, group)),
+    );
+  } catch (error) {
+    throw new Failure(`kill the processes of the cgroup ${path}`, { cause: error });
+  }
+}
+
+/** The processes of a group and of those below it. No group: none. */
+export const cgroupProcesses = (path: string): number[] => inGroup(path, processesIn) ?? [];
+
+function processesIn(group: number): number[] {
+  // A threaded group does not say (EOPNOTSUPP): the domain above it lists its processes. Groups come and go while
+  // this reads (ENOENT, ENODEV).
+  const own = unless([EOPNOTSUPP, ENODEV], () => readText("cgroup.procs", group)) ?? "";
+  const pids = own
+    .split("\n")
+    .filter((line) => line !== "")
+    .map(Number);
+  for (const name of subgroups(group)) {
+    const below = unless([ENOENT], () => openBelow(group, name));
+    if (below !== undefined) pids.push(...using(below, processesIn));
+  }
+  return pids;
+}
+
+const subgroups = (group: number): string[] =>
+  readDirectory(group)
+    .filter(({ type }) => type === DT_DIR)
+    .map(({ name }) => name);
+
+/**
+ * Removes a group and those below it, and leaves the ones above it, which may have been there before and be in use.
+ * Processes that have been killed are waited for, about ten seconds at most. No group: nothing to do.
+ */
+export function removeCgroup(path: string): void {
+  try {
+    const [parent, name] = split(path.slice(1));
+    inHierarchy((root) => {
+      const above = unless([ENOENT], () => openBelow(root, parent));
+      if (above !== undefined) using(above, (fd) => removeGroup(fd, name));
+    });
+  } catch (error) {
+    throw new Failure(`remove the cgroup ${path}`, { cause: error });
+  }
+}
+
+/** The first wait for a group's processes to end; each next one is twice as long. */
+const FIRST_WAIT_MS = 0.1;
+const WAITS = 17;
+
+/** Removes a group, given by its path below another, with all groups below it. */
+function removeGroup(above: number, path: string): void {
+  for (let tries = 0; ; tries++) {
+    const busy = unlessGone(() => rmdirAt(above, path));
+    if (!busy) return;
+    if (tries === WAITS) throw busy;
+    const group = unless([ENOENT], () => openBelow(above, path));
+    if (group === undefined) return;
+    using(group, (fd) => {
+      for (const name of subgroups(fd)) removeGroup(fd, name);
+      awaitEvent(fd, FIRST_WAIT_MS * 2 ** tries);
+    });
+  }
+}
+
+/** The error if the group is still busy, undefined if it is gone. */
+function unlessGone(remove: () => void): Error | undefined {
+  try {
+    remove();
+  } catch (error) {
+    if (isErrno(error, EBUSY)) return error;
+    if (!isErrno(error, ENOENT)) throw error;
+  }
+  return undefined;
+}
+
+/**
+ * Waits for a populated group to become empty, or for the time to pass: the kernel tells of changes only every ten
+ * milliseconds (CGROUP_FILE_NOTIFY_MIN_INTV), and most processes are gone sooner.
+ */
+function awaitEvent(group: number, milliseconds: number): void {
+  using(openAt(group, "cgroup.events", O_RDONLY), (fd) => {
+    if (readText("cgroup.events", group).includes("populated 1"))
+      poll([{ fd, events: POLLPRI }], milliseconds);
+  });
+}

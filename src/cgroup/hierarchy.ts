@@ -1,0 +1,68 @@
+/** The host's cgroup v2 hierarchy and the groups in it, by descriptor (cgroups(7)). */
+import {
+  CGROUP2_SUPER_MAGIC,
+  EACCES,
+  ENOENT,
+  ENOTDIR,
+  O_DIRECTORY,
+  O_RDONLY,
+  RESOLVE_BENEATH,
+  RESOLVE_NO_SYMLINKS,
+  RESOLVE_NO_XDEV,
+} from "#abi";
+import { Failure } from "../failure.ts";
+import { unless } from "../linux/errno.ts";
+import { close, filesystemType, openAt, openPath, using } from "../linux/fs.ts";
+import { mountInfo } from "../linux/proc.ts";
+
+/** Where systemd mounts it: on a pure cgroup v2 host, and on a hybrid one beside the v1 hierarchies. */
+const USUAL_MOUNT_POINTS = ["/sys/fs/cgroup", "/sys/fs/cgroup/unified"];
+
+/** Runs `use` with the root directory of the hierarchy. Throws a Failure on a host that has none mounted. */
+export function inHierarchy<T>(use: (root: number) => T): T {
+  for (const mountPoint of USUAL_MOUNT_POINTS) {
+    const root = openCgroup2(mountPoint);
+    if (root !== undefined) return using(root, use);
+  }
+  for (const mountPoint of mountPoints()) {
+    const root = openCgroup2(mountPoint);
+    if (root !== undefined) return using(root, use);
+  }
+  throw new Failure("no cgroup v2 filesystem is mounted on this host", {
+    hint: "mount one, or run without cgroups: --cgroup-manager=disabled",
+  });
+}
+
+/** The directory, if a cgroup v2 filesystem is really what one sees there: it may be mounted over. */
+function openCgroup2(mountPoint: string): number | undefined {
+  const fd = unless([ENOENT, ENOTDIR, EACCES], () => openPath(mountPoint, O_DIRECTORY));
+  if (fd === undefined || filesystemType(fd) === CGROUP2_SUPER_MAGIC) return fd;
+  close(fd);
+  return undefined;
+}
+
+/**
+ * Only mounts of the whole hierarchy, as this cgroup namespace has it: below a bind mount of one group the paths of
+ * /proc/<pid>/cgroup do not hold.
+ */
+const mountPoints = (): string[] =>
+  mountInfo()
+    .filter(({ type, root }) => type === "cgroup2" && root === "/")
+    .map(({ mountPoint }) => mountPoint);
+
+/**
+ * Opens the directory of a group below another. The way there leads over no link and onto no other mount.
+ * `path` is relative; "." is the group itself. Throws Errno.
+ */
+export const openBelow = (group: number, path: string): number =>
+  openAt(group, path, O_RDONLY | O_DIRECTORY, {
+    resolve: RESOLVE_BENEATH | RESOLVE_NO_SYMLINKS | RESOLVE_NO_XDEV,
+  });
+
+/** Runs `use` with a group's directory; undefined if there is no such group. */
+export function inGroup<T>(path: string, use: (group: number) => T): T | undefined {
+  return inHierarchy((root) => {
+    const group = unless([ENOENT], () => openBelow(root, path.slice(1)));
+    return group === undefined ? undefined : using(group, use);
+  });
+}

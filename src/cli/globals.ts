@@ -1,0 +1,97 @@
+/** The options before the command, and what they say to every command. */
+
+import { AT_FDCWD, EEXIST } from "#abi";
+import { env } from "#host";
+import { Failure } from "../failure.ts";
+import { geteuid } from "../linux/credentials.ts";
+import { unless } from "../linux/errno.ts";
+import { mkdirAt, readlinkAt, readText } from "../linux/fs.ts";
+import type { CgroupManager, Context } from "../runtime/context.ts";
+import type { OptionTable } from "./command.ts";
+
+export interface GlobalFlags {
+  debug?: boolean;
+  log?: string;
+  logFormat?: string;
+  root?: string;
+  cgroupManager?: string;
+  systemdCgroup?: boolean;
+  rootless?: string;
+}
+
+export const globalOptions: OptionTable = {
+  "--debug": "print the stack with an error",
+  "--log <path>": "file to append errors and warnings to, as well as to standard error",
+  "--log-format <format>": 'format of the log file: "text" or "json" (default: "text")',
+  "--root <path>":
+    "directory for the state of containers, which should be in a tmpfs" +
+    ' (default: "/run/tsrun", without privilege "$XDG_RUNTIME_DIR/tsrun")',
+  "--cgroup-manager <manager>": '"cgroupfs" or "disabled" (default: "cgroupfs")',
+  "--systemd-cgroup": "systemd as the cgroup manager: not supported yet",
+  "--rootless <mode>": 'accepted as runc does: "true", "false" or "auto" (default: "auto")',
+};
+
+/** Checks the flags; with the default root below $XDG_RUNTIME_DIR, makes that directory. */
+export function toContext(flags: GlobalFlags, warn: Context["warn"]): Context {
+  checkRootless(flags.rootless);
+  return { root: toRoot(flags.root), cgroupManager: toCgroupManager(flags), warn };
+}
+
+/** A choice that tsrun has no use for yet: cgroups that may not be written are an error in every mode. */
+function checkRootless(mode = "auto"): void {
+  if (!["auto", "true", "false"].includes(mode))
+    throw new Failure(`--rootless is ${JSON.stringify(mode)}: expected true, false or auto`);
+}
+
+function toCgroupManager({
+  cgroupManager = "cgroupfs",
+  systemdCgroup,
+}: GlobalFlags): CgroupManager {
+  if (systemdCgroup || cgroupManager === "systemd")
+    throw new Failure("the systemd cgroup manager is not supported yet", {
+      hint: "use --cgroup-manager=cgroupfs",
+    });
+  if (cgroupManager === "cgroupfs" || cgroupManager === "disabled") return cgroupManager;
+  throw new Failure(
+    `--cgroup-manager is ${JSON.stringify(cgroupManager)}: expected cgroupfs, systemd or disabled`,
+  );
+}
+
+function toRoot(given: string | undefined): string {
+  if (given !== undefined) return checkedRoot(given);
+  const runtimeDir = env("XDG_RUNTIME_DIR");
+  return runtimeDir && belongsToUser() ? userRoot(runtimeDir) : "/run/tsrun";
+}
+
+/** Absolute, without `.` and `..`; the root of the filesystem is surely a mistake. */
+function checkedRoot(path: string): string {
+  const start = path.startsWith("/") ? "" : readlinkAt(AT_FDCWD, "/proc/self/cwd");
+  const parts: string[] = [];
+  for (const part of `${start}/${path}`.split("/"))
+    if (part === "..") parts.pop();
+    else if (part !== "" && part !== ".") parts.push(part);
+  if (parts.length === 0) throw new Failure(`--root is ${JSON.stringify(path)}: it must not be /`);
+  return `/${parts.join("/")}`;
+}
+
+const ALL_IDS = /^\s*0\s+0\s+4294967295\s*$/;
+
+/** Whether this is not the host's root user; in a user namespace, unless $USER says root, as runc decides. */
+const belongsToUser = (): boolean =>
+  geteuid() !== 0 || (!ALL_IDS.test(readText("/proc/self/uid_map")) && env("USER") !== "root");
+
+/** The sticky bit keeps a directory below $XDG_RUNTIME_DIR from being cleaned up (XDG Base Directory Specification). */
+const STICKY_PRIVATE = 0o1700;
+
+function userRoot(runtimeDir: string): string {
+  const root = `${runtimeDir}/tsrun`;
+  try {
+    unless([EEXIST], () => mkdirAt(AT_FDCWD, root, STICKY_PRIVATE));
+  } catch (error) {
+    throw new Failure(`making ${root}`, {
+      cause: error,
+      hint: "$XDG_RUNTIME_DIR must be a directory that you can write to; or give --root",
+    });
+  }
+  return root;
+}

@@ -1,0 +1,59 @@
+/** The whole program but for where its arguments come from and its output goes. */
+import { doing, Failure } from "../failure.ts";
+import type { Output, Runtime } from "./command.ts";
+import { readCall, readGlobals } from "./commandLine.ts";
+import { toContext } from "./globals.ts";
+import { type Log, toLog } from "./log.ts";
+
+/** Does what the arguments ask for; returns the exit status. Throws nothing. */
+export function program(args: () => readonly string[], runtime: Runtime, output: Output): number {
+  let argv: readonly string[] = [];
+  let log: Log | undefined;
+  try {
+    argv = doing("reading the command line", undefined, args);
+    const line = readGlobals(argv);
+    log = toLog(line.globals);
+    const call = readCall(argv, line, output);
+    if (!call) return 0;
+    log?.open();
+    const context = toContext(line.globals, (message) => warn(message, output, log));
+    return call.command.execute({ runtime, context, output }, call.args, call.flags);
+  } catch (error) {
+    report(error, argv.includes("--debug"), output, log);
+    return 1;
+  }
+}
+
+/** A warning goes to the log, where there is one, and else to the user. */
+function warn(message: string, output: Output, log: Log | undefined): void {
+  if (log) log.append("warning", message);
+  else output.writeError(`tsrun: warning: ${message}\n`);
+}
+
+/** An error goes to both. Nobody is left to tell if it cannot be written. */
+function report(error: unknown, withStack: boolean, output: Output, log: Log | undefined): void {
+  const message = describe(error);
+  const stack = withStack && error instanceof Error ? `${error.stack?.trimEnd()}\n` : "";
+  attempt(() => output.writeError(`tsrun: ${message}\n${stack}`));
+  const problem = attempt(() => log?.append("error", message));
+  if (problem && describe(problem) !== message)
+    attempt(() => output.writeError(`tsrun: ${describe(problem)}\n`));
+}
+
+/** The errors that the engine itself throws: mistakes of the program, not of its user. */
+const ENGINE_ERRORS = /^(Internal|Range|Reference|Syntax|Type)Error$/;
+
+function describe(error: unknown): string {
+  const isMistake = !(error instanceof Error) || ENGINE_ERRORS.test(error.name);
+  const { message } = Failure.of(error);
+  return isMistake ? `internal error: ${message}` : message;
+}
+
+function attempt(write: () => void): unknown {
+  try {
+    write();
+  } catch (error) {
+    return error;
+  }
+  return undefined;
+}

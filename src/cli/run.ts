@@ -1,0 +1,30 @@
+import type { Command } from "./command.ts";
+import {
+  type CreationFlags,
+  creationDetails,
+  creationOptions,
+  toCreateOptions,
+} from "./creation.ts";
+
+interface RunFlags extends CreationFlags {
+  detach?: boolean;
+  keep?: boolean;
+}
+
+export const run: Command<RunFlags> = {
+  summary: "create and run a container",
+  arguments: ["<container-id>"],
+  options: {
+    ...creationOptions,
+    "-d, --detach": "do not wait for the container's process",
+    "--keep": "do not delete the container after its process has ended",
+    "--no-subreaper": "accepted as runc does; tsrun never makes itself a subreaper",
+  },
+  details: `${creationDetails}
+
+The exit status is that of the command, or 128 + n if signal n killed it.`,
+  execute({ runtime, context }, [id = ""], flags) {
+    const { detach = false, keep = false } = flags;
+    return runtime.run(context, { ...toCreateOptions(id, flags), detach, keep });
+  },
+};

@@ -1,0 +1,71 @@
+import {
+  AT_FDCWD,
+  CGROUP2_SUPER_MAGIC,
+  EEXIST,
+  ENOENT,
+  O_CREAT,
+  O_EXCL,
+  O_WRONLY,
+  SYS_getegid,
+} from "#abi";
+import { syscall } from "#host";
+import { Failure } from "../failure.ts";
+import { geteuid } from "../linux/credentials.ts";
+import { isErrno, unless } from "../linux/errno.ts";
+import { filesystemType, openPath, using, writeText } from "../linux/fs.ts";
+import { defaultConfig, toRootless } from "../runtime/defaultConfig.ts";
+import type { Command } from "./command.ts";
+
+interface SpecFlags {
+  bundle?: string;
+  rootless?: boolean;
+}
+
+const CONFIG_MODE = 0o666;
+
+export const spec: Command<SpecFlags> = {
+  summary: "create a new specification file",
+  arguments: [],
+  options: {
+    "-b, --bundle <path>": "the directory to write to (default: the current directory)",
+    "--rootless": "make a configuration for a rootless container",
+  },
+  details: `\
+Creates the file "config.json" for a bundle. An existing file is not overwritten.
+
+It is just a starter file: its args parameter calls "sh", which not every root filesystem has. The
+following commands make a bundle from docker's hello-world image and run it:
+
+    mkdir hello
+    cd hello
+    docker pull hello-world
+    docker export $(docker create hello-world) > hello-world.tar
+    mkdir rootfs
+    tar -C rootfs -xf hello-world.tar
+    tsrun spec
+    sed -i 's;"sh";"/hello";' config.json
+    tsrun run container1
+
+Running a container needs root privilege, unless its specification was made with --rootless, for
+the user who calls tsrun.`,
+  execute(_environment, _args, flags) {
+    const config = defaultConfig({ cgroupNamespace: hasUnifiedCgroups() });
+    const wanted = flags.rootless ? toRootless(config, geteuid(), syscall(SYS_getegid)) : config;
+    writeNew(`${flags.bundle || "."}/config.json`, JSON.stringify(wanted, null, "\t"));
+    return 0;
+  },
+};
+
+/** Whether the host has cgroup v2 alone, mounted where it belongs. */
+const hasUnifiedCgroups = (): boolean =>
+  unless([ENOENT], () => using(openPath("/sys/fs/cgroup"), filesystemType)) === CGROUP2_SUPER_MAGIC;
+
+function writeNew(path: string, text: string): void {
+  try {
+    writeText(path, text, O_CREAT | O_EXCL | O_WRONLY, AT_FDCWD, CONFIG_MODE);
+  } catch (error) {
+    if (isErrno(error, EEXIST))
+      throw new Failure(`${path} already exists`, { hint: "remove it first" });
+    throw new Failure(`writing ${path}`, { cause: error });
+  }
+}

@@ -1,0 +1,82 @@
+/** The error that people read, and its form on the wire between the processes of one command. */
+import { Errno } from "./linux/errno.ts";
+
+export interface FailureDetails {
+  /** Why: another Failure, an Errno, or any other error. */
+  cause?: unknown;
+  /** Where in config.json, as a JSON pointer (RFC 6901). */
+  pointer?: string | undefined;
+  /** What to do about it, where that is known. */
+  hint?: string | undefined;
+}
+
+/** A Failure as plain data. */
+export interface FailureData {
+  message: string;
+  pointer?: string;
+  hint?: string;
+}
+
+/**
+ * What tsrun was doing and with which value; what the kernel said; where in config.json that came from; what to do.
+ * `message` is all of it as one line.
+ */
+export class Failure extends Error {
+  override readonly name = "Failure";
+  readonly doing: string;
+  readonly pointer: string | undefined;
+  readonly hint: string | undefined;
+
+  constructor(doing: string, { cause, pointer, hint }: FailureDetails = {}) {
+    const inner = cause instanceof Failure ? cause : undefined;
+    const reason = inner ? inner.doing : cause === undefined ? undefined : describe(cause);
+    const text = reason === undefined ? doing : `${doing}: ${reason}`;
+    const where = pointer ?? inner?.pointer;
+    const remedy = hint ?? inner?.hint;
+    super(
+      oneLine(text + (where ? ` (config.json ${where})` : "") + (remedy ? `; ${remedy}` : "")),
+      {
+        cause,
+      },
+    );
+    this.doing = text;
+    this.pointer = where;
+    this.hint = remedy;
+  }
+
+  /** For another process; `Failure.from` reads it back. */
+  toData(): FailureData {
+    return {
+      message: this.doing,
+      ...(this.pointer === undefined ? {} : { pointer: this.pointer }),
+      ...(this.hint === undefined ? {} : { hint: this.hint }),
+    };
+  }
+
+  static from({ message, pointer, hint }: FailureData): Failure {
+    return new Failure(message, { pointer, hint });
+  }
+
+  /** Any error as a Failure. */
+  static of(error: unknown): Failure {
+    return error instanceof Failure ? error : new Failure(describe(error), { cause: undefined });
+  }
+}
+
+/** Runs a step of set-up; an error of it becomes a Failure that says what was being done. */
+export function doing<T>(what: string, pointer: string | undefined, step: () => T): T {
+  try {
+    return step();
+  } catch (error) {
+    throw new Failure(what, { cause: error, pointer });
+  }
+}
+
+function describe(error: unknown): string {
+  if (error instanceof Errno) return error.message;
+  if (error instanceof Error)
+    return error.name === "Error" ? error.message : `${error.name}: ${error.message}`;
+  return String(error);
+}
+
+const oneLine = (text: string): string => text.replace(/\s*\n\s*/g, " ");

@@ -1,0 +1,32 @@
+/**
+ * The seam: everything that the program knows of the engine it runs in. Two hosts implement it, QuickJS inside the
+ * static binary and Node.js through koffi; `#host` is the one that runs.
+ */
+
+/**
+ * An argument of a system call: a whole number of at most 64 bits, a string (passed as a C string in UTF-8), bytes
+ * (passed as their address) or null (0). Anything else throws: `undefined`, booleans, fractions, NaN, numbers beyond
+ * 2^53 that are not bigints, bigints beyond 64 bits, strings with NUL or a lone surrogate.
+ */
+export type Argument = number | bigint | string | ArrayBufferView | ArrayBuffer | null;
+
+export interface Host {
+  /** The command line; `args[0]` is the program. Throws a TypeError for one that is not UTF-8. */
+  readonly args: () => string[];
+  /** An environment variable, or undefined. Throws a TypeError if its value is not UTF-8. */
+  readonly env: (name: string) => string | undefined;
+  /**
+   * A raw system call: its result, or `-errno`. Processes are made by `fork` only; in Node, calls that change what
+   * all threads share (namespaces, root, working directory, umask) throw.
+   */
+  readonly syscall: (number: number, ...args: Argument[]) => number;
+  /** The address of a view's first byte, for structures that hold pointers. */
+  readonly address: (view: ArrayBufferView) => number;
+  /**
+   * clone3(2) with a `struct clone_args`: the child's pid, or `-errno`. The child runs `child` and ends with it; it
+   * never returns here. Throws in Node.
+   */
+  readonly fork: (cloneArgs: Uint8Array, child: () => never) => number;
+  /** Evaluates a part of the program that only some calls need, by its name in the build. */
+  readonly load: (part: string) => unknown;
+}

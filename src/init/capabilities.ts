@@ -1,0 +1,77 @@
+/** process.capabilities: the five sets (capabilities(7), "Thread capability sets"). */
+
+import type { LinuxCapabilities } from "@opencontainers-types";
+import { CAPABILITIES, EINVAL } from "#abi";
+import {
+  type CapabilitySet,
+  clearAmbientCapabilities,
+  dropBoundingCapability,
+  raiseAmbientCapability,
+  setCapabilities,
+} from "../linux/credentials.ts";
+import { isErrno } from "../linux/errno.ts";
+
+export interface CapabilityPlan {
+  bounding: CapabilitySet;
+  effective: CapabilitySet;
+  permitted: CapabilitySet;
+  inheritable: CapabilitySet;
+  ambient: CapabilitySet;
+  /** Names that this version does not know; runc ignores them too, with a warning. */
+  unknown: string[];
+}
+
+/** Reads the five sets; one that is absent is empty. */
+export function planCapabilities(capabilities: LinuxCapabilities = {}): CapabilityPlan {
+  const unknown = new Set<string>();
+  const set = (names: readonly string[] = []): CapabilitySet => {
+    let bits = 0n;
+    for (const name of names) {
+      const number = CAPABILITIES[name];
+      if (number === undefined) unknown.add(name);
+      else bits |= 1n << BigInt(number);
+    }
+    return bits;
+  };
+  return {
+    bounding: set(capabilities.bounding),
+    effective: set(capabilities.effective),
+    permitted: set(capabilities.permitted),
+    inheritable: set(capabilities.inheritable),
+    ambient: set(capabilities.ambient),
+    unknown: [...unknown],
+  };
+}
+
+const has = (set: CapabilitySet, capability: number): boolean =>
+  ((set >> BigInt(capability)) & 1n) === 1n;
+
+/** The kernel's own limit: the sets are 64 bits wide. */
+const CAPABILITY_BITS = 64;
+
+/** Needs CAP_SETPCAP, so it comes before the user changes. The kernel's last capability ends it (EINVAL). */
+export function limitBounding(bounding: CapabilitySet): void {
+  try {
+    for (let capability = 0; capability < CAPABILITY_BITS; capability++)
+      if (!has(bounding, capability)) dropBoundingCapability(capability);
+  } catch (error) {
+    if (!isErrno(error, EINVAL)) throw error;
+  }
+}
+
+/**
+ * Sets what remains after the user has changed. An ambient capability must be permitted and inheritable; engines list
+ * more, and as with runc those have no effect.
+ */
+export function applyCapabilities({
+  effective,
+  permitted,
+  inheritable,
+  ambient,
+}: CapabilityPlan): void {
+  setCapabilities({ effective, permitted, inheritable });
+  clearAmbientCapabilities();
+  const raisable = ambient & permitted & inheritable;
+  for (let capability = 0; raisable >> BigInt(capability) !== 0n; capability++)
+    if (has(raisable, capability)) raiseAmbientCapability(capability);
+}

@@ -1,0 +1,52 @@
+/** What creator and container say to each other during create: one message of JSON a datagram, with descriptors. */
+import { SOCK_SEQPACKET } from "#abi";
+import type { FailureData } from "../failure.ts";
+import { receive, send, socketpair } from "../linux/socket.ts";
+import { decode, encode } from "../linux/text.ts";
+
+/** From the container's process. `console` carries the master of its terminal. */
+export type FromInit =
+  | { type: "mounted" }
+  | { type: "console" }
+  | { type: "created" }
+  | { type: "warning"; message: string }
+  | { type: "failed"; failure: FailureData };
+
+/** To the container's process: the hooks that wait for it have run. */
+export type ToInit = { type: "proceed" };
+
+/** A message is short: only errors have a length of their own, and they are cut to fit. */
+const MESSAGE_MAX = 65536;
+
+export interface Message<T> {
+  message: T;
+  descriptors: number[];
+}
+
+/** One end of the pair. */
+export class Channel<In, Out> {
+  readonly fd: number;
+
+  constructor(fd: number) {
+    this.fd = fd;
+  }
+
+  send(message: Out, descriptors: readonly number[] = []): void {
+    send(this.fd, encode(JSON.stringify(message)), descriptors);
+  }
+
+  /** The next message, or undefined when the other process has gone. */
+  receive(): Message<In> | undefined {
+    const received = receive(this.fd, MESSAGE_MAX);
+    if (received === undefined) return undefined;
+    return { message: JSON.parse(decode(received.data)) as In, descriptors: received.descriptors };
+  }
+}
+
+export type CreatorEnd = Channel<FromInit, ToInit>;
+export type InitEnd = Channel<ToInit, FromInit>;
+
+export function openChannel(): { creator: CreatorEnd; init: InitEnd } {
+  const [creator, init] = socketpair(SOCK_SEQPACKET);
+  return { creator: new Channel(creator), init: new Channel(init) };
+}

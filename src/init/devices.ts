@@ -1,0 +1,105 @@
+/** The device files and links that every container has (specification, "Default Devices" and "Default symlinks"). */
+
+import type { LinuxDevice } from "@opencontainers-types";
+import { EEXIST, ENOENT, S_IFBLK, S_IFCHR, S_IFIFO, S_IFMT } from "#abi";
+import { doing, Failure } from "../failure.ts";
+import { isErrno, unless } from "../linux/errno.ts";
+import { chownAt, makedev, mknodAt, statAt, symlinkAt, unlinkAt, using } from "../linux/fs.ts";
+import { makeDirectoryInRoot, splitPath } from "./inRoot.ts";
+
+const DEFAULT_MODE = 0o666;
+
+/** [name, major, minor] in /dev. /dev/console comes with a terminal only, /dev/ptmx is a link. */
+const DEFAULT_DEVICES = [
+  ["null", 1, 3],
+  ["zero", 1, 5],
+  ["full", 1, 7],
+  ["random", 1, 8],
+  ["urandom", 1, 9],
+  ["tty", 5, 0],
+] as const;
+
+const LINKS = [
+  ["fd", "/proc/self/fd"],
+  ["stdin", "/proc/self/fd/0"],
+  ["stdout", "/proc/self/fd/1"],
+  ["stderr", "/proc/self/fd/2"],
+] as const;
+
+const TYPES: Readonly<Record<string, number>> = { c: S_IFCHR, u: S_IFCHR, b: S_IFBLK, p: S_IFIFO };
+
+/** Makes the default devices in a directory that is the container's /dev; the umask is 0. */
+export function makeDefaultDevices(dev: number): void {
+  for (const [name, major, minor] of DEFAULT_DEVICES)
+    doing(`making /dev/${name}`, undefined, () =>
+      makeNode(dev, name, S_IFCHR | DEFAULT_MODE, { major, minor }),
+    );
+}
+
+/** Makes the links of /dev, /dev/ptmx among them: devpts has its own. */
+export function makeLinks(dev: number): void {
+  for (const [name, target] of LINKS) makeLink(dev, name, target);
+  if (unless([ENOENT], () => statAt(dev, "/proc/kcore"))) makeLink(dev, "core", "/proc/kcore");
+  makeLink(dev, "ptmx", "pts/ptmx");
+}
+
+/** An existing name stays as it is: on a /dev of its own an image may have its own links. */
+function makeLink(dev: number, name: string, target: string): void {
+  try {
+    symlinkAt(target, dev, name);
+  } catch (error) {
+    if (!isErrno(error, EEXIST)) throw new Failure(`making /dev/${name}`, { cause: error });
+  }
+}
+
+/** Makes the devices of linux.devices, and the directories that lead to them. */
+export function makeConfiguredDevices(root: number, devices: readonly LinuxDevice[]): void {
+  devices.forEach((device, i) => {
+    doing(`making the device ${device.path}`, `/linux/devices/${i}`, () =>
+      makeDevice(root, device),
+    );
+  });
+}
+
+function makeDevice(
+  root: number,
+  { path, type, major = 0, minor = 0, fileMode, uid = 0, gid = 0 }: LinuxDevice,
+): void {
+  const format = TYPES[type];
+  if (format === undefined)
+    throw new Error(`there is no device type "${type}": it is c, u, b or p`);
+  const { directory, name } = splitPath(path);
+  using(makeDirectoryInRoot(root, directory), (parent) => {
+    const mode = format | (fileMode ?? DEFAULT_MODE);
+    makeNode(parent, name, mode, { major: Number(major), minor: Number(minor) });
+    if (uid !== 0 || gid !== 0) chownAt(parent, name, uid, gid);
+  });
+}
+
+interface DeviceNumber {
+  major: number;
+  minor: number;
+}
+
+/** What an image has in a device's place (a file, a link, another device) makes way for the device. */
+function makeNode(
+  parent: number,
+  name: string,
+  mode: number,
+  { major, minor }: DeviceNumber,
+): void {
+  const make = () => mknodAt(parent, name, mode, makedev(major, minor));
+  try {
+    make();
+  } catch (error) {
+    if (!isErrno(error, EEXIST)) throw error;
+    const there = statAt(parent, name);
+    const same =
+      (there.mode & S_IFMT) === (mode & S_IFMT) &&
+      there.rdev.major === major &&
+      there.rdev.minor === minor;
+    if (same) return;
+    unlinkAt(parent, name);
+    make();
+  }
+}

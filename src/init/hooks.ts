@@ -1,0 +1,112 @@
+/** Hooks (specification, "POSIX-platform Hooks"): programs that get the container's state on their standard input. */
+
+import type { Hook, State } from "@opencontainers-types";
+import { MFD_CLOEXEC, POLLIN, SEEK_SET, SIGKILL } from "#abi";
+import { Failure } from "../failure.ts";
+import { setsid } from "../linux/credentials.ts";
+import { close, dup, lseek, memfd, readBytes, using, writeAll } from "../linux/fs.ts";
+import {
+  type Ending,
+  exit,
+  exitStatus,
+  prepareExec,
+  sendSignal,
+  signalGroup,
+  spawn,
+  wait,
+} from "../linux/process.ts";
+import { poll, restoreSignals } from "../linux/signals.ts";
+import { decode } from "../linux/text.ts";
+
+export type HookName =
+  | "prestart"
+  | "createRuntime"
+  | "createContainer"
+  | "startContainer"
+  | "poststart"
+  | "poststop";
+
+/** Runs hooks in order; throws the first one's Failure and does not go on to the next. */
+export function runHooks(name: HookName, hooks: readonly Hook[] | undefined, state: State): void {
+  hooks?.forEach((hook, i) => {
+    runHook(hook, state, `the ${name} hook ${hook.path}`, `/hooks/${name}/${i}`);
+  });
+}
+
+/** What a hook wrote is shown in its error up to this many bytes. */
+const OUTPUT_SHOWN = 2048;
+
+function runHook(hook: Hook, state: State, what: string, pointer: string): void {
+  // Files in memory, not pipes: nobody has to feed or drain them, and a daemon that a hook leaves behind blocks nothing.
+  const input = memfd("hook-state", MFD_CLOEXEC);
+  const output = memfd("hook-output", MFD_CLOEXEC);
+  try {
+    writeAll(input, JSON.stringify(state));
+    lseek(input, 0, SEEK_SET);
+    const { pid, pidfd } = spawn({}, () => execHook(hook, input, output));
+    const ending = using(pidfd, () => waitForHook(pid, pidfd, hook.timeout));
+    if (ending === undefined)
+      throw new Failure(`${what} ran longer than its timeout of ${hook.timeout} s and was killed`, {
+        pointer,
+      });
+    if (exitStatus(ending) !== 0)
+      throw new Failure(`${what} ${described(ending)}${outputOf(output)}`, { pointer });
+  } finally {
+    close(input);
+    close(output);
+  }
+}
+
+function execHook({ path, args, env }: Hook, input: number, output: number): never {
+  try {
+    dup(input, 0);
+    dup(output, 1);
+    dup(output, 2);
+    // A group of its own, so that a timeout reaches what the hook has started.
+    setsid();
+    const exec = prepareExec(path, args && args.length > 0 ? args : [path], env ?? []);
+    restoreSignals();
+    return exec();
+  } catch (error) {
+    writeAll(2, (error as Error).message);
+    return exit(COMMAND_NOT_RUN);
+  }
+}
+
+/** The shell's status for a command that cannot be run. */
+const COMMAND_NOT_RUN = 127;
+
+/** How the hook ended, or undefined if it had to be killed after `timeout` seconds. */
+function waitForHook(
+  pid: number,
+  pidfd: number,
+  timeout: number | bigint | undefined,
+): Ending | undefined {
+  const milliseconds = timeout === undefined ? undefined : Number(timeout) * 1000;
+  if (poll([{ fd: pidfd, events: POLLIN }], milliseconds).length > 0) return wait(pidfd);
+  signalGroup(pid, SIGKILL);
+  sendSignal(pidfd, SIGKILL);
+  wait(pidfd);
+  return undefined;
+}
+
+const described = (ending: Ending): string =>
+  "exited" in ending
+    ? `exited with status ${ending.exited}`
+    : `was killed by signal ${ending.killed}`;
+
+function outputOf(output: number): string {
+  lseek(output, 0, SEEK_SET);
+  const bytes = readBytes(output);
+  const text = printable(bytes.subarray(Math.max(0, bytes.length - OUTPUT_SHOWN))).trim();
+  return text === "" ? "" : `, saying: ${text}`;
+}
+
+/** A hook may write anything; what is not UTF-8 is shown byte by byte. */
+function printable(bytes: Uint8Array): string {
+  try {
+    return decode(bytes);
+  } catch {
+    return String.fromCharCode(...bytes);
+  }
+}

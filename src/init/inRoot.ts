@@ -1,0 +1,78 @@
+/** Places inside the container's root, whose contents an image chose: found, or made, without leaving it. */
+import {
+  EEXIST,
+  ENOENT,
+  ENOTDIR,
+  O_CREAT,
+  O_DIRECTORY,
+  O_EXCL,
+  O_NOFOLLOW,
+  O_PATH,
+  O_WRONLY,
+  S_IFDIR,
+  S_IFMT,
+} from "#abi";
+import { isErrno, unless } from "../linux/errno.ts";
+import { close, mkdirAt, openAt, openInRoot, stat, using } from "../linux/fs.ts";
+
+const DIRECTORY_MODE = 0o755;
+
+export const isDirectory = (fd: number): boolean => (stat(fd).mode & S_IFMT) === S_IFDIR;
+
+/** A place in the root (O_PATH), or undefined if there is none. */
+export const findInRoot = (root: number, path: string): number | undefined =>
+  unless([ENOENT, ENOTDIR], () => openInRoot(root, path, O_PATH));
+
+/** The names of a path, with `.` and `..` taken out by their letters, as runc does with what config.json names. */
+function componentsOf(path: string): string[] {
+  const names: string[] = [];
+  for (const name of path.split("/")) {
+    if (name === "..") names.pop();
+    else if (name !== "" && name !== ".") names.push(name);
+  }
+  return names;
+}
+
+/** An absolute path without `.`, `..` and doubled slashes. */
+export const cleanPath = (path: string): string => `/${componentsOf(path).join("/")}`;
+
+/**
+ * A directory in the root (O_PATH); what is missing of it is made. A dangling link on the way is refused (EEXIST), since
+ * making what it points to would be the image's choice, not the configuration's. `resolve` is RESOLVE_* of openat2(2).
+ */
+export function makeDirectoryInRoot(root: number, path: string, resolve = 0): number {
+  const found = unless([ENOENT], () => openInRoot(root, path, O_PATH | O_DIRECTORY, { resolve }));
+  if (found !== undefined) return found;
+  const names = componentsOf(path);
+  const last = names.pop();
+  if (last === undefined) return openInRoot(root, "/", O_PATH | O_DIRECTORY);
+  return using(makeDirectoryInRoot(root, `/${names.join("/")}`, resolve), (parent) => {
+    mkdirAt(parent, last, DIRECTORY_MODE);
+    return openAt(parent, last, O_PATH | O_DIRECTORY | O_NOFOLLOW);
+  });
+}
+
+/** A place in the root that is no directory (O_PATH); an empty file is made where there is none. */
+export function makeFileInRoot(root: number, path: string, mode: number = DIRECTORY_MODE): number {
+  const found = findInRoot(root, path);
+  if (found !== undefined) return found;
+  const { directory, name } = splitPath(path);
+  return using(makeDirectoryInRoot(root, directory), (parent) => makeFile(parent, name, mode));
+}
+
+/** The directory and the last name of a path. */
+export function splitPath(path: string): { directory: string; name: string } {
+  const names = componentsOf(path);
+  const name = names.pop() ?? ".";
+  return { directory: `/${names.join("/")}`, name };
+}
+
+/** An empty file in a directory (O_PATH); one that is there already will do, unless it is a link. */
+export function makeFile(parent: number, name: string, mode: number): number {
+  try {
+    close(openAt(parent, name, O_CREAT | O_EXCL | O_WRONLY | O_NOFOLLOW, { mode }));
+  } catch (error) {
+    if (!isErrno(error, EEXIST)) throw error;
+  }
+  return openAt(parent, name, O_PATH | O_NOFOLLOW);
+}

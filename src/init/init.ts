@@ -1,0 +1,255 @@
+/**
+ * The container's own process, from its birth in the new namespaces to execve, in the order in which it happens.
+ *
+ * Which privilege is needed when: everything up to `limitBounding` needs the full capabilities of a privileged creator
+ * (CAP_SYS_ADMIN for mounts and namespaces, CAP_MKNOD for devices, CAP_SYS_RESOURCE for limits, CAP_SETPCAP for the
+ * bounding set), becoming the user CAP_SETUID and CAP_SETGID; `applyCapabilities` leaves what config.json asks for, and
+ * nothing after it needs more.
+ */
+
+import type { Process, Spec, State } from "@opencontainers-types";
+import {
+  CLONE_NEWNET,
+  CLOSE_RANGE_CLOEXEC,
+  EACCES,
+  O_DIRECTORY,
+  O_PATH,
+  O_WRONLY,
+  PER_LINUX,
+  PER_LINUX32,
+  PR_SET_DUMPABLE,
+  PR_SET_NO_NEW_PRIVS,
+  SYS_getcwd,
+  SYS_personality,
+} from "#abi";
+import { syscall } from "#host";
+import { doing, Failure } from "../failure.ts";
+import { joinSessionKeyring, setsid, umask } from "../linux/credentials.ts";
+import { check, unless } from "../linux/errno.ts";
+import { close, closeFrom, openInRoot, using } from "../linux/fs.ts";
+import { fchdir, setDomainname, setHostname } from "../linux/namespaces.ts";
+import { setLinkUp } from "../linux/net.ts";
+import { openProcRoot, writeProc } from "../linux/proc.ts";
+import { exit, getpid, prctl, prepareExec } from "../linux/process.ts";
+import { restoreSignals } from "../linux/signals.ts";
+import { accept, send } from "../linux/socket.ts";
+import { decode, encode } from "../linux/text.ts";
+import { applyCapabilities, type CapabilityPlan, limitBounding } from "./capabilities.ts";
+import type { InitEnd } from "./channel.ts";
+import { adoptTerminal, mountConsole, openTerminal, type Terminal } from "./console.ts";
+import { makeConfiguredDevices, makeDefaultDevices, makeLinks } from "./devices.ts";
+import { environmentOf } from "./environment.ts";
+import { findExecutable } from "./executable.ts";
+import { maskPaths, openNull, protectPaths } from "./hiddenPaths.ts";
+import { runHooks } from "./hooks.ts";
+import { applyRlimits, becomeUser, giveStandardStreams } from "./identity.ts";
+import { makeDirectoryInRoot } from "./inRoot.ts";
+import { bindsDev, type MountPlan, makeMounts, sealDev } from "./mounts.ts";
+import {
+  enterNamespaces,
+  makeNamespaces,
+  type NamespacePlan,
+  type OpenedNamespace,
+} from "./namespaces.ts";
+import { enterRoot, makeRootReadonly, prepareRoot } from "./root.ts";
+import { sysctlPath } from "./sysctl.ts";
+
+/** All that was decided and opened before the fork. */
+export interface InitPlan {
+  config: Spec;
+  process: Process;
+  /** What hooks are told; the pid is filled in here. */
+  state: State;
+  /** The root filesystem's absolute path on the host. */
+  rootfs: string;
+  mounts: MountPlan[];
+  namespaces: NamespacePlan;
+  joins: OpenedNamespace[];
+  /** MS_* */
+  propagation: number;
+  capabilities: CapabilityPlan;
+  noPivot: boolean;
+  noNewKeyring: boolean;
+  preserveFds: number;
+  channel: InitEnd;
+  /** Listens for `start`. */
+  startSocket: number;
+  /** The creator's own descriptors: its end of the channel and its lock. */
+  foreign: number[];
+}
+
+/** Becomes the container. Never returns: it ends in execve, or in exit after telling the creator why. */
+export function initContainer(plan: InitPlan): never {
+  let ready: () => never;
+  try {
+    ready = prepare(plan);
+    plan.channel.send({ type: "created" });
+    close(plan.channel.fd);
+  } catch (error) {
+    plan.channel.send({ type: "failed", failure: Failure.of(error).toData() });
+    return exit(1);
+  }
+  return waitForStart(plan, ready);
+}
+
+function prepare(plan: InitPlan): () => never {
+  plan.foreign.forEach(close);
+  // Whoever shares a namespace with this process must not look into it before it is the user's program.
+  prctl(PR_SET_DUMPABLE, 0);
+  umask(0);
+  setsid();
+  enterNamespaces(plan.joins);
+  makeNamespaces(plan.namespaces.unshareFlags);
+  writeKernelSettings(plan);
+  const devNull = openNull();
+  const root = prepareRoot(plan.rootfs, plan.propagation);
+  makeMounts(root, plan.mounts);
+  const terminal = populateDev(root, plan);
+  if (terminal) giveTerminal(plan, terminal);
+  waitForRuntimeHooks(plan);
+  runHooks("createContainer", plan.config.hooks?.createContainer, stateOf(plan, "creating"));
+  protectPaths(root, plan.config.linux?.readonlyPaths ?? []);
+  maskPaths(root, plan.config.linux?.maskedPaths ?? [], devNull);
+  enterRoot(root, plan.rootfs, plan.noPivot);
+  if (plan.config.root?.readonly) makeRootReadonly(root);
+  return becomeProcess(plan, root, terminal);
+}
+
+/** What is set through the namespaces themselves and through the host's /proc, before the container's tree is there. */
+function writeKernelSettings({ config, process, namespaces }: InitPlan): void {
+  if ((namespaces.cloneFlags & CLONE_NEWNET) !== 0)
+    doing("bringing the loopback interface up", undefined, () => setLinkUp("lo"));
+  const { hostname, domainname } = config;
+  if (hostname) doing(`setting the hostname ${hostname}`, "/hostname", () => setHostname(hostname));
+  if (domainname)
+    doing(`setting the domain name ${domainname}`, "/domainname", () => setDomainname(domainname));
+  const sysctls = Object.entries(config.linux?.sysctl ?? {});
+  const { oomScoreAdj } = process;
+  if (oomScoreAdj === undefined && sysctls.length === 0) return;
+  using(openProcRoot(), (proc) => {
+    if (oomScoreAdj !== undefined)
+      doing(`setting oom_score_adj to ${oomScoreAdj}`, "/process/oomScoreAdj", () =>
+        writeProc(proc, "self/oom_score_adj", String(oomScoreAdj), O_WRONLY),
+      );
+    for (const [name, value] of sysctls)
+      doing(
+        `setting the sysctl ${name} to ${value}`,
+        `/linux/sysctl/${name.replaceAll("/", "~1")}`,
+        () => writeProc(proc, sysctlPath(name), value, O_WRONLY),
+      );
+  });
+}
+
+/** Fills /dev, unless it is the host's. Returns the terminal, if the process gets one. */
+function populateDev(root: number, { config, process, mounts }: InitPlan): Terminal | undefined {
+  const terminal = process.terminal ? openTerminal(root, process.consoleSize) : undefined;
+  if (bindsDev(mounts)) return terminal;
+  using(makeDirectoryInRoot(root, "/dev"), (dev) => {
+    makeDefaultDevices(dev);
+    makeConfiguredDevices(root, config.linux?.devices ?? []);
+    makeLinks(dev);
+    if (terminal)
+      doing("binding the terminal on /dev/console", undefined, () =>
+        mountConsole(dev, terminal.slave),
+      );
+    sealDev(dev, mounts);
+  });
+  return terminal;
+}
+
+function giveTerminal({ channel }: InitPlan, { master }: Terminal): void {
+  channel.send({ type: "console" }, [master]);
+  close(master);
+}
+
+const stateOf = ({ state }: InitPlan, status: State["status"]): State => ({
+  ...state,
+  status,
+  pid: getpid(),
+});
+
+/** `prestart` and `createRuntime` hooks run in the runtime's namespaces: the creator runs them while this waits. */
+function waitForRuntimeHooks({ config, channel }: InitPlan): void {
+  const { prestart = [], createRuntime = [] } = config.hooks ?? {};
+  if (prestart.length + createRuntime.length === 0) return;
+  channel.send({ type: "mounted" });
+  if (channel.receive() === undefined) exit(1);
+}
+
+/** Gives up what is not the user's, and returns the last step. */
+function becomeProcess(plan: InitPlan, root: number, terminal: Terminal | undefined): () => never {
+  const { config, process, capabilities } = plan;
+  const user = process.user ?? { uid: 0, gid: 0 };
+  if (!plan.noNewKeyring) joinSessionKeyring(`_ses.${plan.state.id}`);
+  if (terminal) adoptTerminal(terminal);
+  giveStandardStreams(user.uid);
+  setPersonality(config);
+  applyRlimits(process.rlimits ?? []);
+  doing("limiting the bounding set", "/process/capabilities/bounding", () =>
+    limitBounding(capabilities.bounding),
+  );
+  const env = environmentOf(process.env ?? [], root, user.uid);
+  close(makeDirectoryInRoot(root, process.cwd));
+  const entered = enterWorkingDirectory(root, process.cwd, [EACCES]);
+  becomeUser(user);
+  if (!entered) enterWorkingDirectory(root, process.cwd, []);
+  verifyWorkingDirectory(process.cwd);
+  doing("setting the capabilities", "/process/capabilities", () => applyCapabilities(capabilities));
+  if (process.noNewPrivileges) prctl(PR_SET_NO_NEW_PRIVS, 1);
+  umask(user.umask ?? 0o022);
+  const args = process.args ?? [];
+  const path = findExecutable(args[0] as string, env);
+  closeFrom(3 + plan.preserveFds, CLOSE_RANGE_CLOEXEC);
+  const exec = prepareExec(path, args, env);
+  return () => doing(`executing ${path}`, "/process/args/0", exec);
+}
+
+function setPersonality({ linux }: Spec): void {
+  if (!linux?.personality) return;
+  const persona = linux.personality.domain === "LINUX32" ? PER_LINUX32 : PER_LINUX;
+  doing("setting the personality", "/linux/personality", () =>
+    check(syscall(SYS_personality, persona), "personality", linux.personality?.domain),
+  );
+}
+
+/**
+ * process.cwd, followed inside the root and through no magic link (CVE-2024-21626). First as root, then, where that is
+ * closed to root (a network filesystem), as the user. False if one of `tolerated` stopped it.
+ */
+function enterWorkingDirectory(root: number, cwd: string, tolerated: readonly number[]): boolean {
+  return doing(
+    `entering the working directory ${cwd}`,
+    "/process/cwd",
+    () =>
+      unless(tolerated, () => {
+        using(openInRoot(root, cwd, O_PATH | O_DIRECTORY), fchdir);
+        return true;
+      }) ?? false,
+  );
+}
+
+/** A working directory outside the root reads as `(unreachable)…` (getcwd(3)). */
+function verifyWorkingDirectory(cwd: string): void {
+  const buffer = new Uint8Array(4096);
+  const length = check(syscall(SYS_getcwd, buffer, buffer.length), "getcwd");
+  if (!decode(buffer.subarray(0, length)).startsWith("/"))
+    throw new Failure(`the working directory ${cwd} is outside the container's root`, {
+      pointer: "/process/cwd",
+    });
+}
+
+/**
+ * Waits for `start`, runs its hooks and the program. The connection closes by itself at execve (close-on-exec): silence
+ * is success, a message is the error.
+ */
+function waitForStart(plan: InitPlan, execute: () => never): never {
+  const connection = accept(plan.startSocket);
+  try {
+    runHooks("startContainer", plan.config.hooks?.startContainer, stateOf(plan, "created"));
+    restoreSignals();
+    return execute();
+  } catch (error) {
+    send(connection, encode(JSON.stringify(Failure.of(error).toData())));
+    return exit(1);
+  }
+}

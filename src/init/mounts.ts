@@ -1,0 +1,160 @@
+/** The mounts of config.json, in their order, each attached to a place that was found inside the root. */
+
+import type { Mount } from "@opencontainers-types";
+import {
+  AT_RECURSIVE,
+  MOUNT_ATTR_RDONLY,
+  O_PATH,
+  PROC_SUPER_MAGIC,
+  RESOLVE_NO_SYMLINKS,
+} from "#abi";
+import { doing, Failure } from "../failure.ts";
+import { filesystemType, open, stat, using } from "../linux/fs.ts";
+import {
+  attachMount,
+  cloneMount,
+  createMount,
+  type FsParameter,
+  setMountAttributes,
+} from "../linux/mount.ts";
+import { cleanPath, isDirectory, makeDirectoryInRoot, makeFileInRoot } from "./inRoot.ts";
+import { type AttributeChange, type MountOptions, parseMountOptions } from "./mountOptions.ts";
+
+export interface MountPlan {
+  mount: Mount;
+  /** Absolute and clean, as seen in the container. */
+  destination: string;
+  /** For a bind: the absolute path on the host. */
+  source: string;
+  options: MountOptions;
+  pointer: string;
+}
+
+/** Reads the mounts of config.json. Relative bind sources are relative to the bundle. Throws a Failure. */
+export function planMounts(mounts: readonly Mount[], bundle: string): MountPlan[] {
+  return mounts.map((mount, i) => {
+    const pointer = `/mounts/${i}`;
+    const options = doing("reading the mount options", `${pointer}/options`, () => {
+      const parsed = parseMountOptions(mount.options ?? []);
+      return mount.type === "bind" && !parsed.bind ? { ...parsed, bind: "bind" as const } : parsed;
+    });
+    const source = mount.source ?? "";
+    if (options.bind && source === "")
+      throw new Failure(`the bind mount on ${mount.destination} has no source`, {
+        pointer: `${pointer}/source`,
+      });
+    return {
+      mount,
+      destination: cleanPath(mount.destination),
+      source: source.startsWith("/") ? source : `${bundle}/${source}`,
+      options,
+      pointer,
+    };
+  });
+}
+
+/** Whether config.json brings a /dev of its own making, in which the default devices are to be made. */
+export const bindsDev = (plans: readonly MountPlan[]): boolean =>
+  plans.some(({ destination, options }) => destination === "/dev" && options.bind !== undefined);
+
+export function makeMounts(root: number, plans: readonly MountPlan[]): void {
+  for (const plan of plans)
+    doing(
+      `mounting ${plan.mount.source || plan.mount.type} on ${plan.mount.destination}`,
+      plan.pointer,
+      () => makeMount(root, plan),
+    );
+}
+
+function makeMount(root: number, plan: MountPlan): void {
+  const detached = plan.options.bind ? cloneSource(plan) : undefined;
+  const target =
+    detached === undefined ? makeDirectoryTarget(root, plan) : makeBindTarget(root, plan, detached);
+  using(target, () => {
+    refuseOverProc(target, plan);
+    using(detached ?? createFilesystem(plan, target), (made) => {
+      attachMount(made, target);
+      for (const { type, recursive } of plan.options.propagation)
+        setMountAttributes(made, { propagation: type }, recursive);
+    });
+  });
+}
+
+/** The source of a bind mount as a detached mount, with its attributes already in force. */
+function cloneSource({ source, options, pointer }: MountPlan): number {
+  const fd = doing(`opening the source ${source}`, `${pointer}/source`, () => open(source, O_PATH));
+  const detached = using(fd, () => cloneMount(fd, options.bind === "rbind" ? AT_RECURSIVE : 0));
+  changeAttributes(detached, options.attributes, false);
+  changeAttributes(detached, options.recursiveAttributes, true);
+  return detached;
+}
+
+function changeAttributes(fd: number, change: AttributeChange, recursive: boolean): void {
+  if (change.set !== 0 || change.clear !== 0) setMountAttributes(fd, change, recursive);
+}
+
+/** procfs and sysfs are where privileged files live: an image must not place them elsewhere by a link. */
+const isPrivilegedFilesystem = (type: string | undefined): boolean =>
+  type === "proc" || type === "sysfs";
+
+function makeDirectoryTarget(root: number, { mount, destination }: MountPlan): number {
+  return makeDirectoryInRoot(
+    root,
+    destination,
+    isPrivilegedFilesystem(mount.type) ? RESOLVE_NO_SYMLINKS : 0,
+  );
+}
+
+const makeBindTarget = (root: number, { destination }: MountPlan, source: number): number =>
+  isDirectory(source) ? makeDirectoryInRoot(root, destination) : makeFileInRoot(root, destination);
+
+/** Files of /proc that an engine may replace by a bind mount, as LXCFS does (runc's list). */
+const REPLACEABLE_PROC_FILES = new Set(
+  [
+    "cpuinfo",
+    "diskstats",
+    "meminfo",
+    "stat",
+    "swaps",
+    "uptime",
+    "loadavg",
+    "slabinfo",
+    "sys/kernel/ns_last_pid",
+    "sys/crypto/fips_enabled",
+  ].map((name) => `/proc/${name}`),
+);
+
+/** A mount over a file of /proc could turn a privileged write into a harmless one (CVE-2019-16884, CVE-2019-19921). */
+function refuseOverProc(target: number, { mount, destination, pointer }: MountPlan): void {
+  if (mount.type === "proc" || REPLACEABLE_PROC_FILES.has(destination)) return;
+  if (filesystemType(target) === PROC_SUPER_MAGIC)
+    throw new Failure(`${destination} is inside /proc, which must not be mounted over`, {
+      pointer: `${pointer}/destination`,
+    });
+}
+
+function createFilesystem({ mount, destination, options }: MountPlan, target: number): number {
+  // cgroup v1 is not there to be mounted: whoever asks for `cgroup` gets the tree that tsrun uses.
+  const type = mount.type === "cgroup" ? "cgroup2" : (mount.type ?? "");
+  const parameters: FsParameter[] = [["source", mount.source || type], ...options.parameters];
+  if (type === "tmpfs" && !options.parameters.some(([key]) => key === "mode"))
+    parameters.push(["mode", (stat(target).mode & 0o7777).toString(8)]);
+  return createMount(type, parameters, attributesAtFirst(destination, options.attributes));
+}
+
+/** A read-only /dev is still to be filled with devices. */
+const attributesAtFirst = (destination: string, { set }: AttributeChange): number =>
+  destination === DEV ? set & ~MOUNT_ATTR_RDONLY : set;
+
+const DEV = "/dev";
+
+/** Makes /dev read-only, if it is to be, once the devices are in it. */
+export function sealDev(dev: number, plans: readonly MountPlan[]): void {
+  const plan = plans.findLast(
+    ({ destination, options }) => destination === DEV && options.bind === undefined,
+  );
+  if (plan && (plan.options.attributes.set & MOUNT_ATTR_RDONLY) !== 0)
+    doing("making /dev read-only", plan.pointer, () =>
+      setMountAttributes(dev, { set: MOUNT_ATTR_RDONLY }),
+    );
+}

@@ -1,0 +1,142 @@
+/**
+ * Which process makes or joins which namespace, and when: an ordered plan, decided before the first process is made
+ * (namespaces(7), user_namespaces(7), setns(2)).
+ */
+
+import type { LinuxNamespace } from "@opencontainers-types";
+import { CLONE_NEWTIME, ENOTTY, O_RDONLY } from "#abi";
+import { doing, Failure } from "../failure.ts";
+import { isErrno } from "../linux/errno.ts";
+import { open, using } from "../linux/fs.ts";
+import {
+  NAMESPACES,
+  type NamespaceType,
+  namespaceFlag,
+  setns,
+  unshare,
+} from "../linux/namespaces.ts";
+
+/** A namespace to join, by the path that config.json gives. */
+export interface Join {
+  type: NamespaceType;
+  path: string;
+  pointer: string;
+}
+
+/**
+ * The order of one container's namespaces. Who does what:
+ *
+ * - `creatorJoins` before the fork: a process only enters a PID or time namespace by being born there;
+ * - `stage`, only with a user namespace: a process between creator and container. It joins what the host owns, makes or
+ *   joins the user namespace (a member of a new user namespace may not setns into a host-owned one: EPERM), joins what
+ *   that owns, and then clones the container with `cloneFlags`;
+ * - `cloneFlags` make the new namespaces together with the process;
+ * - `joins` are entered by the container's own process, `unshareFlags` are made by it once it stands in its cgroup: a
+ *   cgroup namespace is rooted where its maker stands (cgroup_namespaces(7)).
+ */
+export interface NamespacePlan {
+  creatorJoins: Join[];
+  stage: { joinsBeforeUser: Join[]; user: "new" | Join; joinsAfterUser: Join[] } | undefined;
+  cloneFlags: number;
+  joins: Join[];
+  unshareFlags: number;
+}
+
+/** Born into, never entered: pid_namespaces(7), time_namespaces(7). */
+const BY_BIRTH: readonly NamespaceType[] = ["pid", "time"];
+/** The mount namespace comes last: after it the paths and descriptors of the host's tree mean something else. */
+const JOIN_ORDER: readonly NamespaceType[] = [
+  "ipc",
+  "uts",
+  "network",
+  "cgroup",
+  "pid",
+  "time",
+  "mount",
+];
+
+/** Decides the plan. Throws a Failure for a namespace that is listed twice or unknown. */
+export function planNamespaces(namespaces: readonly LinuxNamespace[]): NamespacePlan {
+  const wanted = byType(namespaces);
+  const joins = JOIN_ORDER.flatMap((type) => wanted.get(type)?.join ?? []);
+  const isNew = (type: NamespaceType) => wanted.has(type) && wanted.get(type)?.join === undefined;
+  const cloneFlags = JOIN_ORDER.filter(
+    (type) => isNew(type) && type !== "cgroup" && type !== "time",
+  ).reduce((flags, type) => flags | NAMESPACES[type].flag, 0);
+  const unshareFlags = isNew("cgroup") ? NAMESPACES.cgroup.flag : 0;
+  const user = wanted.get("user");
+  if (user) {
+    const afterUser = new Set<NamespaceType>(["pid", "time", "mount"]);
+    return {
+      creatorJoins: [],
+      stage: {
+        joinsBeforeUser: joins.filter(({ type }) => !afterUser.has(type)),
+        user: user.join ?? "new",
+        joinsAfterUser: joins.filter(({ type }) => afterUser.has(type)),
+      },
+      cloneFlags,
+      joins: [],
+      unshareFlags,
+    };
+  }
+  return {
+    creatorJoins: joins.filter(({ type }) => BY_BIRTH.includes(type)),
+    stage: undefined,
+    cloneFlags,
+    joins: joins.filter(({ type }) => !BY_BIRTH.includes(type)),
+    unshareFlags: isNew("time") ? unshareFlags | CLONE_NEWTIME : unshareFlags,
+  };
+}
+
+function byType(namespaces: readonly LinuxNamespace[]): Map<NamespaceType, { join?: Join }> {
+  const wanted = new Map<NamespaceType, { join?: Join }>();
+  namespaces.forEach(({ type, path }, i) => {
+    const pointer = `/linux/namespaces/${i}`;
+    if (!Object.hasOwn(NAMESPACES, type))
+      throw new Failure(`there is no namespace of type "${type}"`, { pointer: `${pointer}/type` });
+    const known = type as NamespaceType;
+    if (wanted.has(known)) throw new Failure(`the ${type} namespace is listed twice`, { pointer });
+    wanted.set(known, path ? { join: { type: known, path, pointer: `${pointer}/path` } } : {});
+  });
+  return wanted;
+}
+
+/** An opened namespace, ready to enter. */
+export interface OpenedNamespace {
+  fd: number;
+  flag: number;
+  join: Join;
+}
+
+/** Opens the namespaces to join, before anything switches, and checks that each is of the kind asked for. */
+export function openNamespaces(joins: readonly Join[]): OpenedNamespace[] {
+  return joins.map((join) => {
+    const { flag } = NAMESPACES[join.type];
+    const fd = doing(`opening the ${join.type} namespace ${join.path}`, join.pointer, () =>
+      open(join.path, O_RDONLY),
+    );
+    if (kindOf(fd) !== flag)
+      throw new Failure(`${join.path} is not a ${join.type} namespace`, { pointer: join.pointer });
+    return { fd, flag, join };
+  });
+}
+
+function kindOf(fd: number): number | undefined {
+  try {
+    return namespaceFlag(fd);
+  } catch (error) {
+    if (isErrno(error, ENOTTY)) return undefined;
+    throw error;
+  }
+}
+
+export function enterNamespaces(opened: readonly OpenedNamespace[]): void {
+  for (const { fd, flag, join } of opened)
+    doing(`joining the ${join.type} namespace ${join.path}`, join.pointer, () =>
+      using(fd, () => setns(fd, flag)),
+    );
+}
+
+export function makeNamespaces(flags: number): void {
+  if (flags !== 0) doing("making the cgroup namespace", "/linux/namespaces", () => unshare(flags));
+}

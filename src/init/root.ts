@@ -1,0 +1,139 @@
+/** The container's root filesystem: from a directory of the host to `/` (pivot_root(2), mount_namespaces(7)). */
+import {
+  AT_RECURSIVE,
+  EINVAL,
+  EPERM,
+  MNT_DETACH,
+  MOUNT_ATTR_RDONLY,
+  MS_MOVE,
+  MS_PRIVATE,
+  MS_REC,
+  MS_SHARED,
+  MS_SLAVE,
+  MS_UNBINDABLE,
+  O_DIRECTORY,
+  O_PATH,
+} from "#abi";
+import { doing, Failure } from "../failure.ts";
+import { isErrno } from "../linux/errno.ts";
+import { open, using } from "../linux/fs.ts";
+import {
+  attachMount,
+  cloneMount,
+  mount,
+  pivotRoot,
+  setMountAttributes,
+  umount,
+} from "../linux/mount.ts";
+import { chdir, chroot, fchdir } from "../linux/namespaces.ts";
+import { mountInfo } from "../linux/proc.ts";
+
+const PROPAGATION: Readonly<Record<string, number>> = {
+  shared: MS_SHARED,
+  rshared: MS_SHARED | MS_REC,
+  slave: MS_SLAVE,
+  rslave: MS_SLAVE | MS_REC,
+  private: MS_PRIVATE,
+  rprivate: MS_PRIVATE | MS_REC,
+  unbindable: MS_UNBINDABLE,
+  runbindable: MS_UNBINDABLE | MS_REC,
+};
+
+/** linux.rootfsPropagation as MS_*; the default keeps mounts of the container out of the host, not the other way. */
+export function rootPropagation(name: string | undefined): number {
+  const flags = name ? PROPAGATION[name] : MS_SLAVE | MS_REC;
+  if (flags === undefined)
+    throw new Failure(`there is no mount propagation "${name}"`, {
+      pointer: "/linux/rootfsPropagation",
+    });
+  return flags;
+}
+
+/**
+ * Sets the propagation of all that the namespace inherited and makes the root filesystem a mount of its own, as
+ * pivot_root wants it. Returns its descriptor, the root for `openInRoot`.
+ */
+export function prepareRoot(rootfs: string, propagation: number): number {
+  doing("setting the mount propagation", "/linux/rootfsPropagation", () =>
+    mount(null, "/", null, propagation),
+  );
+  return doing(`mounting the root filesystem ${rootfs}`, "/root/path", () =>
+    using(open(rootfs, O_PATH | O_DIRECTORY), (directory) => {
+      const root = cloneMount(directory, AT_RECURSIVE);
+      if ((propagation & MS_SHARED) !== 0) makeParentPrivate(rootfs);
+      attachMount(root, directory);
+      return root;
+    }),
+  );
+}
+
+/** pivot_root refuses a root on a shared mount: the one that the root filesystem lies on becomes private. */
+function makeParentPrivate(rootfs: string): void {
+  const parent = mountInfo()
+    .filter(({ mountPoint }) => contains(mountPoint, rootfs))
+    .reduce(
+      (longest, { mountPoint }) => (mountPoint.length >= longest.length ? mountPoint : longest),
+      "/",
+    );
+  mount(null, parent, null, MS_PRIVATE);
+}
+
+/** Makes `root`, mounted on the path `rootfs`, the root of this mount namespace and lets go of the old one. */
+export function enterRoot(root: number, rootfs: string, noPivot: boolean): void {
+  doing("entering the root filesystem", "/root/path", () => {
+    if (noPivot || !pivoted(root)) moveRoot(root, rootfs);
+    chdir("/");
+  });
+}
+
+/** False where the kernel cannot pivot: the host's root is the initial ramfs (pivot_root(2), NOTES). */
+function pivoted(root: number): boolean {
+  return using(open("/", O_PATH | O_DIRECTORY), (oldRoot) => {
+    fchdir(root);
+    try {
+      // The same directory twice stacks the old root upon the new one: no place in the image is needed for it.
+      pivotRoot(".", ".");
+    } catch (error) {
+      if (isErrno(error, EINVAL)) return false;
+      throw error;
+    }
+    fchdir(oldRoot);
+    // Its unmounting must not reach the host.
+    mount(null, ".", null, MS_SLAVE | MS_REC);
+    umount(".", MNT_DETACH);
+    return true;
+  });
+}
+
+/**
+ * The way without pivot_root. The old root stays below, where a process that leaves a chroot could find it: so the
+ * host's proc and sysfs, whose files no permission of the container limits, are unmounted first.
+ */
+function moveRoot(root: number, rootfs: string): void {
+  const outside = mountInfo().filter(({ mountPoint }) => !contains(rootfs, mountPoint));
+  for (const { mountPoint, type } of outside.reverse())
+    if (type === "proc" || type === "sysfs") unmountOrHide(mountPoint);
+  fchdir(root);
+  mount(".", "/", null, MS_MOVE);
+  chroot(".");
+}
+
+const contains = (directory: string, path: string): boolean =>
+  path === directory || path.startsWith(directory === "/" ? "/" : `${directory}/`);
+
+/** In a user namespace a mount may be locked to its parent (EINVAL, EPERM): an empty tmpfs over it hides it as well. */
+function unmountOrHide(mountPoint: string): void {
+  try {
+    umount(mountPoint, MNT_DETACH);
+  } catch (error) {
+    if (!isErrno(error, EINVAL, EPERM)) throw error;
+    mount("tmpfs", mountPoint, "tmpfs", 0);
+  }
+}
+
+/** root.readonly: only this mount, what is mounted below it keeps its own options. */
+export function makeRootReadonly(root: number): void {
+  doing("making the root filesystem read-only", "/root/readonly", () =>
+    setMountAttributes(root, { set: MOUNT_ATTR_RDONLY }),
+  );
+}

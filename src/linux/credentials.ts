@@ -1,0 +1,102 @@
+/** Who a process is and what it may do: ids, capabilities, sessions, keyrings (credentials(7), capabilities(7)). */
+
+import {
+  _LINUX_CAPABILITY_VERSION_3,
+  KEYCTL_JOIN_SESSION_KEYRING,
+  PR_CAP_AMBIENT,
+  PR_CAP_AMBIENT_CLEAR_ALL,
+  PR_CAP_AMBIENT_RAISE,
+  PR_CAPBSET_DROP,
+  SYS_capget,
+  SYS_capset,
+  SYS_geteuid,
+  SYS_keyctl,
+  SYS_prlimit64,
+  SYS_setgroups,
+  SYS_setresgid,
+  SYS_setresuid,
+  SYS_setsid,
+  SYS_umask,
+} from "#abi";
+import { syscall } from "#host";
+import { check } from "./errno.ts";
+import { prctl } from "./process.ts";
+import { struct } from "./struct.ts";
+
+export const geteuid = (): number => syscall(SYS_geteuid);
+
+export function setsid(): void {
+  check(syscall(SYS_setsid), "setsid");
+}
+
+export function umask(mask: number): void {
+  syscall(SYS_umask, mask);
+}
+
+export function setGroups(gids: readonly number[]): void {
+  check(syscall(SYS_setgroups, gids.length, new Uint32Array(gids)), "setgroups", gids.join(" "));
+}
+
+/** Real, effective and saved. */
+export function setGid(gid: number): void {
+  check(syscall(SYS_setresgid, gid, gid, gid), "setresgid", gid);
+}
+
+/** Real, effective and saved. */
+export function setUid(uid: number): void {
+  check(syscall(SYS_setresuid, uid, uid, uid), "setresuid", uid);
+}
+
+/** prlimit(2) of the calling process; the values are exact up to 2^64 - 1 (RLIM_INFINITY). */
+export function setRlimit(resource: number, soft: number | bigint, hard: number | bigint): void {
+  const limit = new BigUint64Array([BigInt(soft), BigInt(hard)]);
+  check(syscall(SYS_prlimit64, 0, resource, limit, null), "prlimit64", `${soft}:${hard}`);
+}
+
+/** A set of capabilities: bit n is the capability with number n. */
+export type CapabilitySet = bigint;
+
+export interface ThreadCapabilities {
+  effective: CapabilitySet;
+  permitted: CapabilitySet;
+  inheritable: CapabilitySet;
+}
+
+const userCapHeader = struct({ version: "u32", pid: "i32" });
+
+/** capget(2) of the calling process. */
+export function getCapabilities(): ThreadCapabilities {
+  const words = new Uint32Array(6);
+  const header = userCapHeader.pack({ version: _LINUX_CAPABILITY_VERSION_3 });
+  check(syscall(SYS_capget, header, words), "capget");
+  const set = (i: number) => BigInt(words[i] as number) | (BigInt(words[i + 3] as number) << 32n);
+  return { effective: set(0), permitted: set(1), inheritable: set(2) };
+}
+
+/** capset(2) of the calling process. */
+export function setCapabilities({ effective, permitted, inheritable }: ThreadCapabilities): void {
+  const words = new Uint32Array(6);
+  [effective, permitted, inheritable].forEach((set, i) => {
+    words[i] = Number(set & 0xffff_ffffn);
+    words[i + 3] = Number(set >> 32n);
+  });
+  const header = userCapHeader.pack({ version: _LINUX_CAPABILITY_VERSION_3 });
+  check(syscall(SYS_capset, header, words), "capset");
+}
+
+export function dropBoundingCapability(capability: number): void {
+  prctl(PR_CAPBSET_DROP, capability);
+}
+
+export function clearAmbientCapabilities(): void {
+  prctl(PR_CAP_AMBIENT, PR_CAP_AMBIENT_CLEAR_ALL);
+}
+
+/** Needs the capability in the permitted and the inheritable set. */
+export function raiseAmbientCapability(capability: number): void {
+  prctl(PR_CAP_AMBIENT, PR_CAP_AMBIENT_RAISE, capability);
+}
+
+/** keyctl(2): gives the process a session keyring of its own. Returns the key's serial number, or a negative errno. */
+export const joinSessionKeyring = (name: string): number =>
+  syscall(SYS_keyctl, KEYCTL_JOIN_SESSION_KEYRING, name, 0, 0, 0);

@@ -1,0 +1,45 @@
+/** What the kernel says when a system call fails (errno(3)). */
+import { ERRNO_NAMES } from "#abi";
+
+/** A failed system call. `message` reads `openat2("etc/passwd"): ENOENT`. */
+export class Errno extends Error {
+  override readonly name = "Errno";
+  /** The errno, positive. */
+  readonly errno: number;
+  /** Its name, such as `ENOENT`. */
+  readonly code: string;
+  /** The system call. */
+  readonly call: string;
+
+  constructor(errno: number, call: string, salient: readonly unknown[] = []) {
+    const code = ERRNO_NAMES[errno] ?? `errno ${errno}`;
+    super(`${call}(${salient.map(shown).join(", ")}): ${code}`);
+    this.errno = errno;
+    this.code = code;
+    this.call = call;
+  }
+}
+
+const shown = (value: unknown): string =>
+  typeof value === "string" ? JSON.stringify(value) : String(value);
+
+/** The result of a system call, or an Errno that names the call and the arguments worth reading. */
+export function check(result: number, call: string, ...salient: unknown[]): number {
+  if (result < 0) throw new Errno(-result, call, salient);
+  return result;
+}
+
+/** Whether an error is one of these errnos: `isErrno(error, ENOENT, ENOTDIR)`. */
+export function isErrno(error: unknown, ...errnos: number[]): error is Errno {
+  return error instanceof Errno && errnos.includes(error.errno);
+}
+
+/** The step's value, or undefined if it fails with one of these errnos. */
+export function unless<T>(errnos: readonly number[], step: () => T): T | undefined {
+  try {
+    return step();
+  } catch (error) {
+    if (isErrno(error, ...errnos)) return undefined;
+    throw error;
+  }
+}

@@ -1,0 +1,376 @@
+/** Files and directories by descriptor. Paths inside a container's root go through `openInRoot`, never these alone. */
+
+import {
+  AT_EMPTY_PATH,
+  AT_FDCWD,
+  AT_REMOVEDIR,
+  AT_SYMLINK_NOFOLLOW,
+  EAGAIN,
+  EINTR,
+  ENOENT,
+  O_CLOEXEC,
+  O_DIRECTORY,
+  O_PATH,
+  O_RDONLY,
+  RESOLVE_IN_ROOT,
+  RESOLVE_NO_MAGICLINKS,
+  STATX_BASIC_STATS,
+  STATX_MNT_ID,
+  SYS_close,
+  SYS_close_range,
+  SYS_dup3,
+  SYS_faccessat2,
+  SYS_fchmod,
+  SYS_fchown,
+  SYS_fchownat,
+  SYS_fcntl,
+  SYS_flock,
+  SYS_fstatfs,
+  SYS_getdents64,
+  SYS_linkat,
+  SYS_lseek,
+  SYS_memfd_create,
+  SYS_mkdirat,
+  SYS_mknodat,
+  SYS_openat2,
+  SYS_read,
+  SYS_readlinkat,
+  SYS_renameat2,
+  SYS_statx,
+  SYS_symlinkat,
+  SYS_unlinkat,
+  SYS_write,
+} from "#abi";
+import { syscall } from "#host";
+import { check, isErrno, unless } from "./errno.ts";
+import { struct } from "./struct.ts";
+import { decode, encode } from "./text.ts";
+
+const openHow = struct({ flags: "u64", mode: "u64", resolve: "u64" });
+
+export interface OpenOptions {
+  /** Permission bits of a new file. */
+  mode?: number;
+  /** RESOLVE_* of openat2(2). */
+  resolve?: number;
+}
+
+/** openat2(2), always O_CLOEXEC. Returns the descriptor. */
+export function openAt(
+  dir: number,
+  path: string,
+  flags: number,
+  { mode = 0, resolve = 0 }: OpenOptions = {},
+): number {
+  const how = openHow.pack({ flags: flags | O_CLOEXEC, mode, resolve });
+  return check(syscall(SYS_openat2, dir, path, how, how.length), "openat2", path);
+}
+
+/** Opens a path of the host, relative to the working directory. */
+export const open = (path: string, flags: number, options?: OpenOptions): number =>
+  openAt(AT_FDCWD, path, flags, options);
+
+/** openat2(2) says EAGAIN when a rename raced with `..`: a bounded number of new tries, then it counts as an attack. */
+const RESOLVE_TRIES = 32;
+
+/**
+ * Opens a path as the container sees it: symbolic links and `..` stay inside `root`, magic links of /proc are refused.
+ * Throws Errno; EAGAIN after 32 tries.
+ */
+export function openInRoot(
+  root: number,
+  path: string,
+  flags: number,
+  options: OpenOptions = {},
+): number {
+  const resolve = RESOLVE_IN_ROOT | RESOLVE_NO_MAGICLINKS | (options.resolve ?? 0);
+  for (let tries = 1; ; tries++) {
+    try {
+      return openAt(root, path, flags, { ...options, resolve });
+    } catch (error) {
+      if (!isErrno(error, EAGAIN) || tries === RESOLVE_TRIES) throw error;
+    }
+  }
+}
+
+export function close(fd: number): void {
+  syscall(SYS_close, fd);
+}
+
+/** Runs `use` with a descriptor and closes it, whatever happens. */
+export function using<T>(fd: number, use: (fd: number) => T): T {
+  try {
+    return use(fd);
+  } finally {
+    close(fd);
+  }
+}
+
+/** close_range(2): closes all descriptors from `first` on, or only marks them close-on-exec (`flags`). */
+export function closeFrom(first: number, flags = 0): void {
+  check(syscall(SYS_close_range, first, 0xffffffff, flags), "close_range", first);
+}
+
+export function dup(from: number, to: number): void {
+  check(syscall(SYS_dup3, from, to, 0), "dup3", from, to);
+}
+
+export function fcntl(fd: number, command: number, value = 0): number {
+  return check(syscall(SYS_fcntl, fd, command, value), "fcntl", fd);
+}
+
+const CHUNK = 65536;
+
+/** Reads to the end of a file. Throws a RangeError beyond `limit` bytes. */
+export function readBytes(fd: number, limit = Number.POSITIVE_INFINITY): Uint8Array {
+  const parts: Uint8Array[] = [];
+  let total = 0;
+  for (;;) {
+    const chunk = new Uint8Array(CHUNK);
+    const length = check(syscall(SYS_read, fd, chunk, chunk.length), "read", fd);
+    if (length === 0) return parts.length === 1 ? (parts[0] as Uint8Array) : concat(parts, total);
+    parts.push(chunk.subarray(0, length));
+    total += length;
+    if (total > limit) throw new RangeError(`the file is larger than ${limit} bytes`);
+  }
+}
+
+function concat(parts: readonly Uint8Array[], total: number): Uint8Array {
+  const all = new Uint8Array(total);
+  let offset = 0;
+  for (const part of parts) {
+    all.set(part, offset);
+    offset += part.length;
+  }
+  return all;
+}
+
+/** The text of a file of the host. Throws a TypeError if it is not UTF-8. */
+export const readText = (path: string, dir: number = AT_FDCWD): string =>
+  using(openAt(dir, path, O_RDONLY), (fd) => decode(readBytes(fd)));
+
+/** Writes everything, in as many write(2) calls as it takes. */
+export function writeAll(fd: number, data: string | Uint8Array): void {
+  let left = typeof data === "string" ? encode(data) : data;
+  while (left.length > 0) {
+    const result = syscall(SYS_write, fd, left, left.length);
+    if (result === -EINTR) continue;
+    left = left.subarray(check(result, "write", fd));
+  }
+}
+
+/** Opens, writes and closes: for the kernel's one-value files. */
+export function writeText(
+  path: string,
+  text: string,
+  flags: number,
+  dir: number = AT_FDCWD,
+  mode = 0,
+): void {
+  using(openAt(dir, path, flags, { mode }), (fd) => writeAll(fd, text));
+}
+
+export function mkdirAt(dir: number, name: string, mode: number): void {
+  check(syscall(SYS_mkdirat, dir, name, mode), "mkdirat", name);
+}
+
+/** mknodat(2); `mode` holds the type too. */
+export function mknodAt(dir: number, name: string, mode: number, device = 0n): void {
+  check(syscall(SYS_mknodat, dir, name, mode, device), "mknodat", name);
+}
+
+/** The kernel's device number of a major and minor (makedev(3)). */
+export function makedev(major: number, minor: number): bigint {
+  const [M, m] = [BigInt(major), BigInt(minor)];
+  return (
+    ((M & 0xfffff000n) << 32n) | ((M & 0xfffn) << 8n) | ((m & 0xffffff00n) << 12n) | (m & 0xffn)
+  );
+}
+
+export function symlinkAt(target: string, dir: number, name: string): void {
+  check(syscall(SYS_symlinkat, target, dir, name), "symlinkat", target, name);
+}
+
+export function unlinkAt(dir: number, name: string): void {
+  check(syscall(SYS_unlinkat, dir, name, 0), "unlinkat", name);
+}
+
+export function rmdirAt(dir: number, name: string): void {
+  check(syscall(SYS_unlinkat, dir, name, AT_REMOVEDIR), "rmdir", name);
+}
+
+/** renameat2(2) within one directory. */
+export function renameAt(dir: number, from: string, to: string, flags = 0): void {
+  check(syscall(SYS_renameat2, dir, from, dir, to, flags), "renameat2", from, to);
+}
+
+/** Gives a file without a name (O_TMPFILE) its name. */
+export function linkAt(
+  fromDir: number,
+  from: string,
+  toDir: number,
+  to: string,
+  flags: number,
+): void {
+  check(syscall(SYS_linkat, fromDir, from, toDir, to, flags), "linkat", from, to);
+}
+
+const PATH_MAX = 4096;
+
+export function readlinkAt(dir: number, path: string): string {
+  const buffer = new Uint8Array(PATH_MAX);
+  const length = check(
+    syscall(SYS_readlinkat, dir, path, buffer, buffer.length),
+    "readlinkat",
+    path,
+  );
+  return decode(buffer.subarray(0, length));
+}
+
+/** chmod(2) on a descriptor that was not opened with O_PATH. */
+export function chmod(fd: number, mode: number): void {
+  check(syscall(SYS_fchmod, fd, mode), "fchmod", fd, mode.toString(8));
+}
+
+/** -1 leaves the user or the group as it is. */
+export function chown(fd: number, uid: number, gid: number): void {
+  check(syscall(SYS_fchown, fd, uid, gid), "fchown", fd, uid, gid);
+}
+
+export function chownAt(dir: number, name: string, uid: number, gid: number): void {
+  check(
+    syscall(SYS_fchownat, dir, name, uid, gid, AT_SYMLINK_NOFOLLOW),
+    "fchownat",
+    name,
+    uid,
+    gid,
+  );
+}
+
+/** faccessat2(2) with the effective ids: whether the caller may execute, read or write. */
+export const access = (dir: number, path: string, mode: number, flags: number): number =>
+  syscall(SYS_faccessat2, dir, path, mode, flags);
+
+export function lseek(fd: number, offset: number, whence: number): number {
+  return check(syscall(SYS_lseek, fd, offset, whence), "lseek", fd, offset);
+}
+
+export function memfd(name: string, flags: number): number {
+  return check(syscall(SYS_memfd_create, name, flags), "memfd_create", name);
+}
+
+/** flock(2); false when LOCK_NB is given and another holds it. */
+export function flock(fd: number, operation: number): boolean {
+  const result = syscall(SYS_flock, fd, operation);
+  if (result === -EAGAIN) return false;
+  check(result, "flock", fd);
+  return true;
+}
+
+const statxBuffer = struct({
+  mask: "u32",
+  blksize: "u32",
+  attributes: "u64",
+  nlink: "u32",
+  uid: "u32",
+  gid: "u32",
+  mode: "u16",
+  spare: "u16",
+  ino: "u64",
+  size: "u64",
+  blocks: "u64",
+  attributesMask: "u64",
+  atime: "u64",
+  atimeNsec: "u64",
+  btime: "u64",
+  btimeNsec: "u64",
+  ctime: "u64",
+  ctimeNsec: "u64",
+  mtime: "u64",
+  mtimeNsec: "u64",
+  rdevMajor: "u32",
+  rdevMinor: "u32",
+  devMajor: "u32",
+  devMinor: "u32",
+  mountId: "u64",
+});
+const STATX_SIZE = 256;
+
+export interface Status {
+  /** Type and permissions. */
+  mode: number;
+  /** 0 once the last name is gone. */
+  nlink: number;
+  uid: number;
+  gid: number;
+  size: number;
+  ino: number;
+  dev: { major: number; minor: number };
+  rdev: { major: number; minor: number };
+  mountId: number;
+}
+
+/** statx(2) of a name, not followed if it is a link; the empty name is the descriptor itself. */
+export function statAt(dir: number, name: string): Status {
+  const bytes = new Uint8Array(STATX_SIZE);
+  const flags = AT_SYMLINK_NOFOLLOW | AT_EMPTY_PATH;
+  const mask = STATX_BASIC_STATS | STATX_MNT_ID;
+  check(syscall(SYS_statx, dir, name, flags, mask, bytes), "statx", name === "" ? dir : name);
+  const get = (field: keyof typeof statxBuffer.offsets) => statxBuffer.get(bytes, field);
+  return {
+    mode: get("mode"),
+    nlink: get("nlink"),
+    uid: get("uid"),
+    gid: get("gid"),
+    size: get("size"),
+    ino: get("ino"),
+    dev: { major: get("devMajor"), minor: get("devMinor") },
+    rdev: { major: get("rdevMajor"), minor: get("rdevMinor") },
+    mountId: get("mountId"),
+  };
+}
+
+export const stat = (fd: number): Status => statAt(fd, "");
+
+/** Whether a name exists in a directory. */
+export const exists = (dir: number, name: string): boolean =>
+  unless([ENOENT], () => statAt(dir, name)) !== undefined;
+
+const STATFS_SIZE = 120;
+
+/** The filesystem's magic number (statfs(2), f_type). */
+export function filesystemType(fd: number): number {
+  const bytes = new Uint8Array(STATFS_SIZE);
+  check(syscall(SYS_fstatfs, fd, bytes), "fstatfs", fd);
+  return Number(new DataView(bytes.buffer).getBigUint64(0, true));
+}
+
+export interface DirectoryEntry {
+  name: string;
+  /** DT_* of getdents64(2). */
+  type: number;
+}
+
+/** The entries of a directory, without `.` and `..`. Throws a TypeError for a name that is not UTF-8. */
+export function readDirectory(fd: number): DirectoryEntry[] {
+  const entries: DirectoryEntry[] = [];
+  const buffer = new Uint8Array(CHUNK);
+  const view = new DataView(buffer.buffer);
+  for (;;) {
+    const length = check(syscall(SYS_getdents64, fd, buffer, buffer.length), "getdents64", fd);
+    if (length === 0) return entries;
+    for (let at = 0; at < length; at += view.getUint16(at + 16, true)) {
+      const end = buffer.indexOf(0, at + 19);
+      const name = decode(buffer.subarray(at + 19, end));
+      if (name !== "." && name !== "..") entries.push({ name, type: view.getUint8(at + 18) });
+    }
+  }
+}
+
+/** The entries of a directory given by its path. */
+export const listDirectory = (path: string, dir: number = AT_FDCWD): DirectoryEntry[] =>
+  using(openAt(dir, path, O_RDONLY | O_DIRECTORY), readDirectory);
+
+/** A descriptor that only names a place (O_PATH). */
+export const openPath = (path: string, flags = 0, dir: number = AT_FDCWD): number =>
+  openAt(dir, path, O_PATH | flags);

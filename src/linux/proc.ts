@@ -1,0 +1,122 @@
+/** What /proc says of processes and mounts (proc(5)). */
+import {
+  EACCES,
+  ENOENT,
+  ENOTDIR,
+  ESRCH,
+  O_DIRECTORY,
+  O_PATH,
+  O_RDONLY,
+  PROC_SUPER_MAGIC,
+  RESOLVE_NO_MAGICLINKS,
+  RESOLVE_NO_XDEV,
+} from "#abi";
+import { unless } from "./errno.ts";
+import { filesystemType, open, openAt, readBytes, readText, stat, using, writeAll } from "./fs.ts";
+import { decode } from "./text.ts";
+
+/** The inode number of a procfs root: PROC_ROOT_INO of the kernel. */
+const PROC_ROOT_INO = 1;
+
+/**
+ * The host's /proc, verified to be the root of a procfs. What is opened below it with `openProc` cannot have been
+ * mounted over.
+ */
+export function openProcRoot(): number {
+  const proc = open("/proc", O_PATH | O_DIRECTORY);
+  if (filesystemType(proc) !== PROC_SUPER_MAGIC || stat(proc).ino !== PROC_ROOT_INO)
+    throw new Error("/proc is not the root of a procfs: mount it");
+  return proc;
+}
+
+/** Opens a file below a verified /proc that nothing is mounted over and no magic link leads away from. */
+export const openProc = (proc: number, path: string, flags: number): number =>
+  openAt(proc, path, flags, { resolve: RESOLVE_NO_XDEV | RESOLVE_NO_MAGICLINKS });
+
+/** Writes a value to a file below a verified /proc. */
+export function writeProc(proc: number, path: string, value: string, flags: number): void {
+  using(openProc(proc, path, flags), (fd) => writeAll(fd, value));
+}
+
+const CLOSING_PARENTHESIS = 0x29;
+
+export interface ProcessStatus {
+  /** The state letter; Z and X are dead. */
+  state: string;
+  /** When the process began, in clock ticks since boot: with the pid, its identity. */
+  startTime: number;
+}
+
+/** A process's state and start time from /proc/<pid>/stat, or undefined if there is none. */
+export function processStatus(pid: number): ProcessStatus | undefined {
+  const line = unless([ENOENT, ESRCH], () =>
+    using(open(`/proc/${pid}/stat`, O_RDONLY), (fd) => readBytes(fd)),
+  );
+  if (line === undefined) return undefined;
+  // The name is whatever bytes the process chose; the fields go on after its last parenthesis. Field 3 is the state,
+  // field 22 the start time.
+  const fields = decode(line.subarray(line.lastIndexOf(CLOSING_PARENTHESIS) + 2)).split(" ");
+  return { state: fields[0] as string, startTime: Number(fields[19]) };
+}
+
+export const isDead = (status: ProcessStatus): boolean =>
+  status.state === "Z" || status.state === "X";
+
+export interface MountInfo {
+  id: number;
+  /** The directory of the filesystem that is mounted. */
+  root: string;
+  mountPoint: string;
+  /** Per-mount options. */
+  options: string[];
+  /** shared:N, master:N, … */
+  propagation: string[];
+  type: string;
+  source: string;
+  /** Per-filesystem options. */
+  superOptions: string[];
+}
+
+/** The mounts of this process's mount namespace, in mountinfo's order. */
+export function mountInfo(path = "/proc/self/mountinfo"): MountInfo[] {
+  return readText(path)
+    .split("\n")
+    .filter((line) => line !== "")
+    .map(parseMountInfo);
+}
+
+function parseMountInfo(line: string): MountInfo {
+  const [first = "", second = ""] = splitOnce(line, " - ");
+  const [id, , , root = "", mountPoint = "", options = "", ...propagation] = first.split(" ");
+  const [type = "", source = "", superOptions = ""] = second.split(" ");
+  return {
+    id: Number(id),
+    root: unescapeOctal(root),
+    mountPoint: unescapeOctal(mountPoint),
+    options: options.split(","),
+    propagation,
+    type,
+    source: unescapeOctal(source),
+    superOptions: superOptions.split(","),
+  };
+}
+
+function splitOnce(text: string, separator: string): [string, string] {
+  const at = text.indexOf(separator);
+  return [text.slice(0, at), text.slice(at + separator.length)];
+}
+
+/** Space, tab, newline and backslash are written as \040, \011, \012, \134. */
+const unescapeOctal = (text: string): string =>
+  text.replace(/\\([0-7]{3})/g, (_, octal: string) =>
+    String.fromCharCode(Number.parseInt(octal, 8)),
+  );
+
+/** The path of a process's cgroup v2 group, from the line `0::` of /proc/<pid>/cgroup; undefined if there is none. */
+export function cgroupOf(pid: number | "self"): string | undefined {
+  const text = unless([ENOENT, ESRCH, ENOTDIR, EACCES], () => readText(`/proc/${pid}/cgroup`));
+  return text
+    ?.split("\n")
+    .find((line) => line.startsWith("0::"))
+    ?.slice(3);
+}

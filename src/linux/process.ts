@@ -1,0 +1,144 @@
+/** Processes: making, replacing, waiting for and signalling them. */
+
+import {
+  CLD_EXITED,
+  CLONE_INTO_CGROUP,
+  CLONE_PIDFD,
+  EINTR,
+  ESRCH,
+  P_PIDFD,
+  SIGCHLD,
+  SYS_execve,
+  SYS_exit_group,
+  SYS_getpid,
+  SYS_kill,
+  SYS_pidfd_open,
+  SYS_pidfd_send_signal,
+  SYS_prctl,
+  SYS_waitid,
+  WEXITED,
+  WNOHANG,
+} from "#abi";
+import { fork, syscall } from "#host";
+import { check } from "./errno.ts";
+import { cStrings, struct } from "./struct.ts";
+
+const cloneArgs = struct({
+  flags: "u64",
+  pidfd: "pointer",
+  child_tid: "u64",
+  parent_tid: "u64",
+  exit_signal: "u64",
+  stack: "u64",
+  stack_size: "u64",
+  tls: "u64",
+  set_tid: "u64",
+  set_tid_size: "u64",
+  cgroup: "u64",
+});
+
+export interface SpawnPlan {
+  /** CLONE_NEW* and the like (clone(2)). */
+  flags?: number;
+  /** A cgroup v2 directory's descriptor in which the child begins. */
+  cgroup?: number | undefined;
+}
+
+export interface Child {
+  pid: number;
+  /** Readable once the child has ended (pidfd_open(2)); close-on-exec. */
+  pidfd: number;
+}
+
+/**
+ * The one way to make a process (clone3(2)). `child` ends in `execve` or `exit`; if it throws or returns, the process
+ * ends with status 1 and never comes back into the caller's frames.
+ */
+export function spawn({ flags = 0, cgroup }: SpawnPlan, child: () => never): Child {
+  const pidfd = new Int32Array(1);
+  const intoCgroup = cgroup === undefined ? 0 : CLONE_INTO_CGROUP;
+  // CLONE_INTO_CGROUP is bit 33: arithmetic, because | would cut to 32 bits.
+  const allFlags = BigInt(flags >>> 0) | BigInt(CLONE_PIDFD) | BigInt(intoCgroup);
+  const args = cloneArgs.pack({
+    flags: allFlags,
+    pidfd,
+    exit_signal: SIGCHLD,
+    cgroup: cgroup ?? 0,
+  });
+  const pid = check(fork(args, child), "clone3");
+  return { pid, pidfd: pidfd[0] as number };
+}
+
+/** execve(2) prepared: the strings are in memory, so that the call itself is all that is left to do. */
+export function prepareExec(
+  path: string,
+  argv: readonly string[],
+  env: readonly string[],
+): () => never {
+  const [args, environment] = [cStrings(argv), cStrings(env)];
+  return () => {
+    check(syscall(SYS_execve, path, args, environment), "execve", path);
+    throw new Error("execve returned");
+  };
+}
+
+/** exit_group(2). */
+export function exit(status: number): never {
+  for (;;) syscall(SYS_exit_group, status);
+}
+
+export const getpid = (): number => syscall(SYS_getpid);
+
+const siginfo = struct({
+  signo: "i32",
+  errno: "i32",
+  code: "i32",
+  pad: "i32",
+  pid: "i32",
+  uid: "u32",
+  status: "i32",
+});
+const SIGINFO_SIZE = 128;
+
+/** How a child ended: its status, or the number of the signal that killed it. */
+export type Ending = { exited: number } | { killed: number };
+
+/** Waits for a child; with WNOHANG in `flags`, undefined while it runs. */
+export function wait(pidfd: number, flags = 0): Ending | undefined {
+  const info = new Uint8Array(SIGINFO_SIZE);
+  let result: number;
+  do result = syscall(SYS_waitid, P_PIDFD, pidfd, info, WEXITED | flags, null);
+  while (result === -EINTR);
+  check(result, "waitid", pidfd);
+  if ((flags & WNOHANG) !== 0 && siginfo.get(info, "pid") === 0) return undefined;
+  const status = siginfo.get(info, "status");
+  return siginfo.get(info, "code") === CLD_EXITED ? { exited: status } : { killed: status };
+}
+
+/** The shell's convention: 128 + n for a process killed by signal n. */
+export const exitStatus = (ending: Ending): number =>
+  "exited" in ending ? ending.exited : 128 + ending.killed;
+
+/** A descriptor that stays this process's even when its pid is used again. Throws Errno (ESRCH). */
+export function pidfdOpen(pid: number): number {
+  return check(syscall(SYS_pidfd_open, pid, 0), "pidfd_open", pid);
+}
+
+/** False if the process has ended. */
+export function sendSignal(pidfd: number, signal: number): boolean {
+  const result = syscall(SYS_pidfd_send_signal, pidfd, signal, null, 0);
+  if (result === -ESRCH) return false;
+  check(result, "pidfd_send_signal", pidfd, signal);
+  return true;
+}
+
+/** kill(2) for process groups: `pid` is negative. False if there is none. */
+export function signalGroup(group: number, signal: number): boolean {
+  return syscall(SYS_kill, -group, signal) === 0;
+}
+
+/** prctl(2); an option takes up to four arguments, the unused ones are 0. */
+export function prctl(option: number, ...args: (number | string)[]): number {
+  const [a = 0, b = 0, c = 0, d = 0] = args;
+  return check(syscall(SYS_prctl, option, a, b, c, d), "prctl", option, ...args);
+}

@@ -1,0 +1,143 @@
+/** Unix sockets that carry messages and descriptors (unix(7), cmsg(3)). */
+
+import {
+  AF_UNIX,
+  EINTR,
+  MSG_CMSG_CLOEXEC,
+  MSG_CTRUNC,
+  MSG_NOSIGNAL,
+  SCM_RIGHTS,
+  SOCK_CLOEXEC,
+  SOL_SOCKET,
+  SYS_accept4,
+  SYS_bind,
+  SYS_connect,
+  SYS_listen,
+  SYS_recvmsg,
+  SYS_sendmsg,
+  SYS_socket,
+  SYS_socketpair,
+} from "#abi";
+import { syscall } from "#host";
+import { check } from "./errno.ts";
+import { struct } from "./struct.ts";
+import { encode } from "./text.ts";
+
+/** Two connected descriptors, close-on-exec. `type` is SOCK_SEQPACKET, SOCK_STREAM, … */
+export function socketpair(type: number): [number, number] {
+  const pair = new Int32Array(2);
+  check(syscall(SYS_socketpair, AF_UNIX, type | SOCK_CLOEXEC, 0, pair), "socketpair");
+  return [pair[0] as number, pair[1] as number];
+}
+
+/** sun_path's size without its NUL (unix(7)). */
+export const SOCKET_PATH_MAX = 107;
+
+function unixAddress(path: string): Uint8Array {
+  const bytes = encode(path);
+  if (bytes.length > SOCKET_PATH_MAX)
+    throw new RangeError(`the socket path ${path} is longer than ${SOCKET_PATH_MAX} bytes`);
+  const sockaddr = new Uint8Array(2 + bytes.length + 1);
+  new DataView(sockaddr.buffer).setUint16(0, AF_UNIX, true);
+  sockaddr.set(bytes, 2);
+  return sockaddr;
+}
+
+const unixSocket = (type: number): number =>
+  check(syscall(SYS_socket, AF_UNIX, type | SOCK_CLOEXEC, 0), "socket");
+
+/** A socket that listens at a path, which must not exist yet. */
+export function listenAt(path: string, type: number): number {
+  const address = unixAddress(path);
+  const fd = unixSocket(type);
+  check(syscall(SYS_bind, fd, address, address.length), "bind", path);
+  check(syscall(SYS_listen, fd, 1), "listen", path);
+  return fd;
+}
+
+export function connectTo(path: string, type: number): number {
+  const address = unixAddress(path);
+  const fd = unixSocket(type);
+  check(syscall(SYS_connect, fd, address, address.length), "connect", path);
+  return fd;
+}
+
+/** Waits for a connection. */
+export function accept(fd: number): number {
+  return retried(() => syscall(SYS_accept4, fd, null, null, SOCK_CLOEXEC), "accept4");
+}
+
+const iovec = struct({ base: "pointer", length: "u64" });
+const msghdr = struct({
+  name: "pointer",
+  nameLength: "u32",
+  iov: "pointer",
+  iovLength: "u64",
+  control: "pointer",
+  controlLength: "u64",
+  flags: "i32",
+});
+/** struct cmsghdr: cmsg_len, cmsg_level, cmsg_type. */
+const CMSG_HEADER = 16;
+const MAX_DESCRIPTORS = 16;
+
+/** Sends one message with descriptors. */
+export function send(fd: number, data: Uint8Array, descriptors: readonly number[] = []): void {
+  const header = msghdr.pack({
+    iov: iovec.pack({ base: data, length: data.length }),
+    iovLength: 1,
+    ...(descriptors.length > 0 ? rights(descriptors) : {}),
+  });
+  retried(() => syscall(SYS_sendmsg, fd, header, MSG_NOSIGNAL), "sendmsg");
+}
+
+function rights(descriptors: readonly number[]) {
+  const length = CMSG_HEADER + 4 * descriptors.length;
+  const control = new Uint8Array(Math.ceil(length / 8) * 8);
+  const view = new DataView(control.buffer);
+  view.setBigUint64(0, BigInt(length), true);
+  view.setInt32(8, SOL_SOCKET, true);
+  view.setInt32(12, SCM_RIGHTS, true);
+  descriptors.forEach((descriptor, i) => {
+    view.setInt32(CMSG_HEADER + 4 * i, descriptor, true);
+  });
+  return { control, controlLength: control.length };
+}
+
+export interface Received {
+  data: Uint8Array;
+  descriptors: number[];
+}
+
+/** Receives one message of at most `limit` bytes; undefined when the other end has closed. */
+export function receive(fd: number, limit: number): Received | undefined {
+  const buffer = new Uint8Array(limit);
+  const control = new Uint8Array(CMSG_HEADER + 4 * MAX_DESCRIPTORS);
+  const header = msghdr.pack({
+    iov: iovec.pack({ base: buffer, length: limit }),
+    iovLength: 1,
+    control,
+    controlLength: control.length,
+  });
+  const length = retried(() => syscall(SYS_recvmsg, fd, header, MSG_CMSG_CLOEXEC), "recvmsg");
+  if ((msghdr.get(header, "flags") & MSG_CTRUNC) !== 0)
+    throw new RangeError(`a message with more than ${MAX_DESCRIPTORS} descriptors`);
+  const descriptors = receivedRights(control, msghdr.get(header, "controlLength"));
+  if (length === 0 && descriptors.length === 0) return undefined;
+  return { data: buffer.subarray(0, length), descriptors };
+}
+
+function receivedRights(control: Uint8Array, controlLength: number): number[] {
+  if (controlLength < CMSG_HEADER) return [];
+  const view = new DataView(control.buffer);
+  if (view.getInt32(8, true) !== SOL_SOCKET || view.getInt32(12, true) !== SCM_RIGHTS) return [];
+  const count = (Number(view.getBigUint64(0, true)) - CMSG_HEADER) / 4;
+  return Array.from({ length: count }, (_, i) => view.getInt32(CMSG_HEADER + 4 * i, true));
+}
+
+function retried(call: () => number, name: string): number {
+  for (;;) {
+    const result = call();
+    if (result !== -EINTR) return check(result, name);
+  }
+}

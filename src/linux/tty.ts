@@ -1,0 +1,107 @@
+/** Terminals and pseudo-terminals (pty(7), termios(3), ioctl_tty(2)). */
+
+import {
+  BRKINT,
+  CS8,
+  CSIZE,
+  ECHO,
+  ECHONL,
+  ENOTTY,
+  ICANON,
+  ICRNL,
+  IEXTEN,
+  IGNBRK,
+  IGNCR,
+  INLCR,
+  ISIG,
+  ISTRIP,
+  IXON,
+  O_CLOEXEC,
+  O_NOCTTY,
+  O_RDWR,
+  OPOST,
+  PARENB,
+  PARMRK,
+  SYS_ioctl,
+  TCGETS,
+  TCSETS,
+  TIOCGPTPEER,
+  TIOCGWINSZ,
+  TIOCSCTTY,
+  TIOCSPTLCK,
+  TIOCSWINSZ,
+} from "#abi";
+import { syscall } from "#host";
+import { check } from "./errno.ts";
+import { struct } from "./struct.ts";
+
+/** The kernel's struct termios, without the control characters that follow. */
+const termios = struct({ iflag: "u32", oflag: "u32", cflag: "u32", lflag: "u32" });
+const TERMIOS_SIZE = 64;
+
+/** A terminal's settings, opaque, as `setTermios` takes them back. */
+export type Termios = Uint8Array;
+
+/** The settings of a terminal, or undefined if the descriptor is none. */
+export function getTermios(fd: number): Termios | undefined {
+  const settings = new Uint8Array(TERMIOS_SIZE);
+  const result = syscall(SYS_ioctl, fd, TCGETS, settings);
+  if (result === -ENOTTY) return undefined;
+  check(result, "ioctl(TCGETS)", fd);
+  return settings;
+}
+
+export const isTerminal = (fd: number): boolean =>
+  syscall(SYS_ioctl, fd, TCGETS, new Uint8Array(TERMIOS_SIZE)) === 0;
+
+export function setTermios(fd: number, settings: Termios): void {
+  check(syscall(SYS_ioctl, fd, TCSETS, settings), "ioctl(TCSETS)", fd);
+}
+
+/** The same settings made raw, as cfmakeraw(3) does: bytes pass through untouched. */
+export function rawTermios(settings: Termios): Termios {
+  const raw = settings.slice();
+  const view = new DataView(raw.buffer);
+  const clear = (field: keyof typeof termios.offsets, flags: number, set = 0) => {
+    const offset = termios.offsets[field];
+    view.setUint32(offset, (view.getUint32(offset, true) & ~flags) | set, true);
+  };
+  clear("iflag", IGNBRK | BRKINT | PARMRK | ISTRIP | INLCR | IGNCR | ICRNL | IXON);
+  clear("oflag", OPOST);
+  clear("lflag", ECHO | ECHONL | ICANON | ISIG | IEXTEN);
+  clear("cflag", CSIZE | PARENB, CS8);
+  return raw;
+}
+
+export interface WindowSize {
+  /** In characters. */
+  rows: number;
+  columns: number;
+}
+
+/** The size of a terminal, or undefined if the descriptor is none. */
+export function getWindowSize(fd: number): WindowSize | undefined {
+  const size = new Uint16Array(4);
+  if (syscall(SYS_ioctl, fd, TIOCGWINSZ, size) < 0) return undefined;
+  return { rows: size[0] as number, columns: size[1] as number };
+}
+
+export function setWindowSize(fd: number, { rows, columns }: WindowSize): void {
+  check(
+    syscall(SYS_ioctl, fd, TIOCSWINSZ, new Uint16Array([rows, columns, 0, 0])),
+    "ioctl(TIOCSWINSZ)",
+    fd,
+  );
+}
+
+/** Unlocks a pty's other end and opens it by the master, with no path in between. */
+export function openPeer(master: number): number {
+  check(syscall(SYS_ioctl, master, TIOCSPTLCK, new Int32Array([0])), "ioctl(TIOCSPTLCK)", master);
+  const flags = O_RDWR | O_NOCTTY | O_CLOEXEC;
+  return check(syscall(SYS_ioctl, master, TIOCGPTPEER, flags), "ioctl(TIOCGPTPEER)", master);
+}
+
+/** Makes a terminal the controlling one of the calling session leader. */
+export function setControllingTerminal(fd: number): void {
+  check(syscall(SYS_ioctl, fd, TIOCSCTTY, 0), "ioctl(TIOCSCTTY)", fd);
+}

@@ -1,0 +1,58 @@
+/** The bundle: a directory with config.json and the root filesystem (specification, "Filesystem Bundle"). */
+
+import type { Process, Spec } from "@opencontainers-types";
+import { AT_FDCWD, ENOENT, O_DIRECTORY, O_RDONLY } from "#abi";
+import { readConfig } from "../../spec/config.ts";
+import { maxJsonBytes } from "../../spec/json.ts";
+import { Failure } from "../failure.ts";
+import { isErrno } from "../linux/errno.ts";
+import { open, openPath, readBytes, readlinkAt, using } from "../linux/fs.ts";
+import { decode } from "../linux/text.ts";
+import { checkConfig } from "./checks.ts";
+
+export interface Bundle {
+  /** Absolute, without links. */
+  path: string;
+  config: Spec;
+  /** config.process, which a container that is to run must have. */
+  process: Process;
+  /** The root filesystem's absolute path, without links. */
+  rootfs: string;
+}
+
+/** Reads and checks a bundle; nothing is made. Throws a Failure that names every fault. */
+export function openBundle(directory: string): Bundle {
+  const path = directoryPath(directory, "the bundle", undefined);
+  const config = readConfigFile(`${path}/config.json`);
+  const process = checkConfig(config);
+  const root = config.root?.path ?? "";
+  const rootfs = directoryPath(
+    root.startsWith("/") ? root : `${path}/${root}`,
+    "the root filesystem",
+    "/root/path",
+  );
+  return { path, config, process, rootfs };
+}
+
+function readConfigFile(path: string): Spec {
+  try {
+    return readConfig(decode(using(open(path, O_RDONLY), (fd) => readBytes(fd, maxJsonBytes))));
+  } catch (cause) {
+    const missing = isErrno(cause, ENOENT);
+    throw new Failure(`reading ${path}`, {
+      cause,
+      hint: missing
+        ? "a bundle is a directory with a config.json; `tsrun spec` writes one"
+        : undefined,
+    });
+  }
+}
+
+/** The real path of a directory, which the kernel knows for its descriptor. */
+function directoryPath(path: string, what: string, pointer: string | undefined): string {
+  try {
+    return using(openPath(path, O_DIRECTORY), (fd) => readlinkAt(AT_FDCWD, `/proc/self/fd/${fd}`));
+  } catch (cause) {
+    throw new Failure(`opening ${what} ${path}`, { cause, pointer });
+  }
+}

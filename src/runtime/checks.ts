@@ -1,0 +1,103 @@
+/** What a config.json must fulfil beyond its schema: parts that need each other, and parts that are not built yet. */
+import type { LinuxNamespace, Process, Spec } from "@opencontainers-types";
+import { unsupportedResources } from "../cgroup/resources.ts";
+import { Failure } from "../failure.ts";
+import { sysctlNamespace } from "../init/sysctl.ts";
+
+/** Checks a config that keeps to its schema. Returns its process. Throws a Failure. */
+export function checkConfig(config: Spec): Process {
+  const { process, root, linux } = config;
+  if (!process) throw new Failure("config.json has no process to run", { pointer: "/process" });
+  if (!process.args?.length || process.args[0] === "")
+    throw new Failure("process.args names no program", { pointer: "/process/args" });
+  if (!root?.path) throw new Failure("config.json has no root filesystem", { pointer: "/root" });
+  const isPrivate = (type: string) =>
+    linux?.namespaces?.some((namespace) => namespace.type === type) ?? false;
+  if (!isPrivate("mount"))
+    throw new Failure(
+      "a container without a mount namespace of its own is not supported by this version of tsrun",
+      {
+        pointer: "/linux/namespaces",
+        hint: 'add {"type": "mount"}',
+      },
+    );
+  checkNames(config, isPrivate("uts"));
+  checkSysctls(linux?.sysctl ?? {}, isPrivate);
+  refuseUnsupported(config);
+  return process;
+}
+
+function checkNames({ hostname, domainname }: Spec, hasUts: boolean): void {
+  if (hasUts) return;
+  const hint = 'add {"type": "uts"} to linux.namespaces, or remove the name';
+  if (hostname)
+    throw new Failure("a hostname would change the host's without a UTS namespace", {
+      pointer: "/hostname",
+      hint,
+    });
+  if (domainname)
+    throw new Failure("a domain name would change the host's without a UTS namespace", {
+      pointer: "/domainname",
+      hint,
+    });
+}
+
+function checkSysctls(sysctls: Record<string, string>, isPrivate: (type: string) => boolean): void {
+  for (const name of Object.keys(sysctls)) {
+    const pointer = `/linux/sysctl/${name.replaceAll("~", "~0").replaceAll("/", "~1")}`;
+    const namespace = sysctlNamespace(name);
+    if (namespace === undefined)
+      throw new Failure(`the sysctl ${name} is not one of a namespace`, { pointer });
+    if (!isPrivate(namespace))
+      throw new Failure(
+        `the sysctl ${name} would change the host's without a ${namespace} namespace`,
+        { pointer },
+      );
+  }
+}
+
+/** [JSON pointer, whether config.json asks for it]. What is not built is refused: a field that is ignored is a lie. */
+function unsupportedFields({ process, mounts, linux }: Spec): [string, boolean][] {
+  const has = (value: unknown): boolean =>
+    Array.isArray(value)
+      ? value.length > 0
+      : typeof value === "object"
+        ? Object.keys(value ?? {}).length > 0
+        : Boolean(value);
+  const isType = (type: LinuxNamespace["type"]) => (namespace: LinuxNamespace) =>
+    namespace.type === type;
+  return [
+    ["/process/apparmorProfile", has(process?.apparmorProfile)],
+    ["/process/selinuxLabel", has(process?.selinuxLabel)],
+    ["/process/scheduler", has(process?.scheduler)],
+    ["/process/ioPriority", has(process?.ioPriority)],
+    ["/process/execCPUAffinity", has(process?.execCPUAffinity)],
+    ...(["user", "time"] as const).flatMap((type): [string, boolean][] => {
+      const index = linux?.namespaces?.findIndex(isType(type)) ?? -1;
+      return [[`/linux/namespaces/${index}`, index >= 0]];
+    }),
+    ["/linux/uidMappings", has(linux?.uidMappings)],
+    ["/linux/gidMappings", has(linux?.gidMappings)],
+    ["/linux/timeOffsets", has(linux?.timeOffsets)],
+    ["/linux/netDevices", has(linux?.netDevices)],
+    ["/linux/seccomp", has(linux?.seccomp)],
+    ["/linux/intelRdt", has(linux?.intelRdt)],
+    ["/linux/memoryPolicy", has(linux?.memoryPolicy)],
+    ["/linux/mountLabel", has(linux?.mountLabel)],
+    ...(mounts ?? []).flatMap((mount, i): [string, boolean][] => [
+      [`/mounts/${i}/uidMappings`, has(mount.uidMappings)],
+      [`/mounts/${i}/gidMappings`, has(mount.gidMappings)],
+    ]),
+    ...unsupportedResources(linux?.resources).map((pointer): [string, boolean] => [pointer, true]),
+  ];
+}
+
+function refuseUnsupported(config: Spec): void {
+  const pointers = unsupportedFields(config)
+    .filter(([, asked]) => asked)
+    .map(([pointer]) => pointer);
+  if (pointers.length > 0)
+    throw new Failure(
+      `config.json asks for what this version of tsrun does not do: ${pointers.join(", ")}`,
+    );
+}

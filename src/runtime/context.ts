@@ -1,0 +1,33 @@
+/** What the global options say to every command. */
+
+export interface Context {
+  /** The directory that holds a state directory per container, such as /run/tsrun. */
+  root: string;
+  cgroupManager: CgroupManager;
+  /** Tells the user of something that did not go as asked but does not stop the command. */
+  warn: (message: string) => void;
+}
+
+/** `disabled`: containers stay in the cgroup of their creator, as with crun. */
+export type CgroupManager = "cgroupfs" | "disabled";
+
+/** The options of `create`, in runc's words. */
+export interface CreateOptions {
+  id: string;
+  /** The bundle's directory. */
+  bundle: string;
+  /** A unix socket that gets the master of the container's terminal. */
+  consoleSocket?: string | undefined;
+  pidFile?: string | undefined;
+  noPivot: boolean;
+  noNewKeyring: boolean;
+  /** How many descriptors, from 3 on, the container's process keeps. */
+  preserveFds: number;
+}
+
+export interface RunOptions extends CreateOptions {
+  /** Do not wait for the process. */
+  detach: boolean;
+  /** Do not delete the container when its process has ended. */
+  keep: boolean;
+}

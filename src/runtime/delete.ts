@@ -1,0 +1,41 @@
+/** `delete`: removes a container that has ended, or with `force` any. */
+
+import { Failure } from "../failure.ts";
+import { runHooks } from "../init/hooks.ts";
+import type { Context } from "./context.ts";
+import { destroy } from "./destroy.ts";
+import { hookState, statusOf } from "./status.ts";
+import { StateDirectory, type StoredState } from "./store.ts";
+
+/**
+ * Removes a container and runs its `poststop` hooks. A container that was created and never started is killed, as with
+ * runc; a running one only with `force`, with which an unknown one is no error either.
+ */
+export function remove(context: Context, id: string, { force }: { force: boolean }): void {
+  const directory = force
+    ? StateDirectory.find(context.root, id)
+    : StateDirectory.get(context.root, id);
+  if (directory === undefined) return;
+  directory.lock();
+  const state = directory.read();
+  if (state && !force && statusOf(directory, state) === "running")
+    throw new Failure(`the container ${id} is running`, { hint: "stop it first, or use --force" });
+  removeLocked(context, directory, state);
+}
+
+/** Removes a container whose lock is held. */
+export function removeLocked(
+  context: Context,
+  directory: StateDirectory,
+  state: StoredState | undefined,
+): void {
+  destroy(directory, state);
+  directory.close();
+  if (!state) return;
+  try {
+    runHooks("poststop", state.hooks.poststop, hookState({ ...state }, "stopped"));
+  } catch (error) {
+    // "If any poststop hook fails, the runtime MUST log a warning, but the remaining hooks and lifecycle continue".
+    context.warn((error as Error).message);
+  }
+}

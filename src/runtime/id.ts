@@ -1,0 +1,17 @@
+/** Container ids, by runc's rules: they name a directory. */
+import { Failure } from "../failure.ts";
+
+const MAX_LENGTH = 1024;
+
+/** Throws a Failure for an id that runc would not take either. */
+export function checkId(id: string): void {
+  const quoted = JSON.stringify(id);
+  if (id === "") throw new Failure("the container id is empty");
+  if (id.length > MAX_LENGTH)
+    throw new Failure(`the container id is longer than ${MAX_LENGTH} characters`);
+  if (id === "." || id === "..") throw new Failure(`the container id ${quoted} names a directory`);
+  if (!/^[\w+.-]+$/.test(id))
+    throw new Failure(
+      `the container id ${quoted} has other characters than letters, digits and "_", "+", "-", "."`,
+    );
+}

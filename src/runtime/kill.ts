@@ -1,0 +1,32 @@
+/** `kill`: a signal for the container's process, or for all of its processes. */
+import { ESRCH, SIGKILL } from "#abi";
+import { cgroupProcesses, killCgroup } from "../cgroup/group.ts";
+import { Failure } from "../failure.ts";
+import { unless } from "../linux/errno.ts";
+import { using } from "../linux/fs.ts";
+import { pidfdOpen, sendSignal } from "../linux/process.ts";
+import type { Context } from "./context.ts";
+import { withProcess } from "./destroy.ts";
+import { StateDirectory } from "./store.ts";
+
+/**
+ * Sends a signal. With `all`, to every process of the container's cgroup, also when its first one has ended. Throws a
+ * Failure when there is no process to get it.
+ */
+export function kill(
+  context: Context,
+  id: string,
+  signal: number,
+  { all }: { all: boolean },
+): void {
+  const state = StateDirectory.get(context.root, id).read();
+  if (all && state?.cgroup !== undefined) return killAll(state.cgroup, signal);
+  if (!state || !withProcess(state, (pidfd) => sendSignal(pidfd, signal)))
+    throw new Failure(`the container ${id} is not running`);
+}
+
+function killAll(cgroup: string, signal: number): void {
+  if (signal === SIGKILL) return killCgroup(cgroup);
+  for (const pid of cgroupProcesses(cgroup))
+    unless([ESRCH], () => using(pidfdOpen(pid), (pidfd) => sendSignal(pidfd, signal)));
+}

@@ -1,0 +1,268 @@
+/** Creating a container: from a checked bundle to a process that waits for `start`. */
+import { AT_FDCWD, F_GETFD, O_CREAT, O_TRUNC, O_WRONLY, SOCK_SEQPACKET, SOCK_STREAM } from "#abi";
+import { applyDeviceFilter } from "../cgroup/deviceFilter.ts";
+import { type ChosenCgroup, cgroupDrivers } from "../cgroup/driver.ts";
+import { doing, Failure } from "../failure.ts";
+import { planCapabilities } from "../init/capabilities.ts";
+import { type CreatorEnd, openChannel } from "../init/channel.ts";
+import { runHooks } from "../init/hooks.ts";
+import { type InitPlan, initContainer } from "../init/init.ts";
+import { planMounts } from "../init/mounts.ts";
+import {
+  enterNamespaces,
+  type OpenedNamespace,
+  openNamespaces,
+  planNamespaces,
+} from "../init/namespaces.ts";
+import { rootPropagation } from "../init/root.ts";
+import { close, fcntl, renameAt, using, writeText } from "../linux/fs.ts";
+import { NAMESPACES } from "../linux/namespaces.ts";
+import { processStatus } from "../linux/proc.ts";
+import { type Child, exitStatus, spawn, wait } from "../linux/process.ts";
+import { blockSignals } from "../linux/signals.ts";
+import { connectTo, listenAt, send } from "../linux/socket.ts";
+import { encode } from "../linux/text.ts";
+import { type Bundle, openBundle } from "./bundle.ts";
+import type { Context, CreateOptions } from "./context.ts";
+import { destroy } from "./destroy.ts";
+import { hookState } from "./status.ts";
+import { StateDirectory, type StoredState } from "./store.ts";
+
+/** A created container, still locked by its creator. */
+export interface Launched {
+  directory: StateDirectory;
+  state: StoredState;
+  child: Child;
+  /** The master of its terminal, unless that went to a console socket. */
+  terminal: number | undefined;
+}
+
+/** What is known of a container while it is being created. */
+interface Construction {
+  context: Context;
+  options: CreateOptions;
+  bundle: Bundle;
+  directory: StateDirectory;
+  state: StoredState;
+  child?: Child;
+  terminal?: number;
+}
+
+/**
+ * Creates the container of a bundle up to the state "created"; `foreground` is for a caller that relays the terminal
+ * itself. Throws a Failure, after undoing all that was done and running the `poststop` hooks.
+ */
+export function launch(context: Context, options: CreateOptions, foreground: boolean): Launched {
+  checkPreservedDescriptors(options.preserveFds);
+  const bundle = openBundle(options.bundle);
+  checkTerminal(bundle.process.terminal ?? false, options.consoleSocket, foreground);
+  const directory = StateDirectory.reserve(context.root, options.id);
+  const construction: Construction = {
+    context,
+    options,
+    bundle,
+    directory,
+    state: initialState(options.id, bundle),
+  };
+  try {
+    return construct(construction);
+  } catch (error) {
+    undo(construction);
+    throw error;
+  }
+}
+
+/** Descriptors that are not open would be numbers for the runtime's own, which the container must never see. */
+function checkPreservedDescriptors(count: number): void {
+  for (let fd = 3; fd < 3 + count; fd++)
+    doing(`--preserve-fds ${count} passes the descriptor ${fd}`, undefined, () =>
+      fcntl(fd, F_GETFD),
+    );
+}
+
+/** A terminal needs somebody at its other end, and a console socket needs a terminal. */
+function checkTerminal(
+  terminal: boolean,
+  consoleSocket: string | undefined,
+  foreground: boolean,
+): void {
+  const pointer = "/process/terminal";
+  if (terminal && !foreground && consoleSocket === undefined)
+    throw new Failure("the container wants a terminal and nobody would be at its other end", {
+      pointer,
+      hint: "pass --console-socket, run it in the foreground, or set process.terminal to false",
+    });
+  if (consoleSocket !== undefined && (foreground || !terminal))
+    throw new Failure(`the console socket ${consoleSocket} would get no terminal`, {
+      ...(terminal ? {} : { pointer }),
+      hint: "--console-socket goes with process.terminal and a container that is created or detached",
+    });
+}
+
+function initialState(id: string, { config, path, rootfs }: Bundle): StoredState {
+  const { poststart, poststop } = config.hooks ?? {};
+  return {
+    ociVersion: config.ociVersion,
+    id,
+    bundle: path,
+    rootfs,
+    annotations: config.annotations ?? {},
+    hooks: { ...(poststart ? { poststart } : {}), ...(poststop ? { poststop } : {}) },
+  };
+}
+
+function construct(construction: Construction): Launched {
+  const { context, options, bundle, directory } = construction;
+  blockSignals();
+  const cgroup = cgroupDrivers[context.cgroupManager](bundle.config.linux?.cgroupsPath, options.id);
+  if (cgroup.path !== undefined) construction.state.cgroup = cgroup.path;
+  // Written before anything is made that a creator killed from now on would leave behind.
+  directory.write(construction.state);
+  const channel = startInit(construction, cgroup);
+  serve(construction, channel);
+  if (options.pidFile !== undefined)
+    writePidFile(options.pidFile, (construction.child as Child).pid);
+  construction.state.created = new Date().toISOString();
+  directory.write(construction.state);
+  return {
+    directory,
+    state: construction.state,
+    child: construction.child as Child,
+    terminal: construction.terminal,
+  };
+}
+
+/** Makes the container's process in its cgroup. Returns the creator's end of their channel. */
+function startInit(construction: Construction, cgroup: ChosenCgroup): CreatorEnd {
+  const { bundle, directory, context } = construction;
+  const { config } = bundle;
+  const namespaces = planNamespaces(config.linux?.namespaces ?? []);
+  const channel = openChannel();
+  const startSocket = listenAt(directory.socketPath(), SOCK_SEQPACKET);
+  const execLock = directory.holdExecLock();
+  const capabilities = planCapabilities(config.process?.capabilities);
+  for (const name of capabilities.unknown)
+    context.warn(`the capability ${name} is unknown and ignored (/process/capabilities)`);
+  const plan: InitPlan = {
+    config,
+    process: bundle.process,
+    state: hookState(construction.state, "creating"),
+    rootfs: bundle.rootfs,
+    mounts: planMounts(config.mounts ?? [], bundle.path),
+    namespaces,
+    joins: openNamespaces(namespaces.joins),
+    propagation: rootPropagation(config.linux?.rootfsPropagation),
+    capabilities,
+    noPivot: construction.options.noPivot,
+    noNewKeyring: construction.options.noNewKeyring,
+    preserveFds: construction.options.preserveFds,
+    channel: channel.init,
+    startSocket,
+    foreign: [directory.fd, channel.creator.fd],
+  };
+  const { child, group } = cgroup.place((groupFd) => {
+    if (groupFd !== undefined)
+      doing("setting the device rules", "/linux/resources/devices", () =>
+        applyDeviceFilter(groupFd, config.linux?.resources?.devices ?? []),
+      );
+    return inCreatorNamespaces(openNamespaces(namespaces.creatorJoins), () =>
+      spawn({ flags: namespaces.cloneFlags, cgroup: groupFd }, () => initContainer(plan)),
+    );
+  });
+  construction.child = child;
+  construction.state.process = {
+    pid: child.pid,
+    startTime: processStatus(child.pid)?.startTime ?? 0,
+  };
+  for (const fd of [
+    group,
+    channel.init.fd,
+    startSocket,
+    execLock,
+    ...plan.joins.map(({ fd }) => fd),
+  ])
+    if (fd !== undefined) close(fd);
+  return channel.creator;
+}
+
+/** Makes a child in namespaces that a process must be born into, and comes back: hooks run in the creator's own. */
+function inCreatorNamespaces(joins: OpenedNamespace[], make: () => Child): Child {
+  const own = openNamespaces(
+    joins.map(({ join }) => ({ ...join, path: `/proc/self/ns/${NAMESPACES[join.type].file}` })),
+  );
+  enterNamespaces(joins);
+  try {
+    return make();
+  } finally {
+    enterNamespaces(own);
+  }
+}
+
+/** Answers the container's process until it is ready. */
+function serve(construction: Construction, channel: CreatorEnd): void {
+  for (;;) {
+    const received = channel.receive();
+    if (received === undefined) throw endedEarly(construction.child as Child);
+    const { message, descriptors } = received;
+    if (message.type === "failed") throw Failure.from(message.failure);
+    if (message.type === "created") return close(channel.fd);
+    if (message.type === "console") passTerminal(construction, descriptors[0] as number);
+    else {
+      runRuntimeHooks(construction);
+      channel.send({ type: "proceed" });
+    }
+  }
+}
+
+function endedEarly({ pidfd }: Child): Failure {
+  const ending = wait(pidfd);
+  const how = ending ? `status ${exitStatus(ending)}` : "no status";
+  return new Failure(`the container's process ended with ${how} before it was ready`, {
+    hint: "was it killed, or is memory short?",
+  });
+}
+
+/** The hooks see the container as it is; so do commands that they run. */
+function runRuntimeHooks({ bundle, directory, state }: Construction): void {
+  const { hooks } = bundle.config;
+  directory.write(state);
+  runHooks("prestart", hooks?.prestart, hookState(state, "creating"));
+  runHooks("createRuntime", hooks?.createRuntime, hookState(state, "creating"));
+}
+
+/** Sends the master to whoever listens at --console-socket, as engines expect it: one message with one descriptor. */
+function passTerminal(construction: Construction, master: number): void {
+  const { consoleSocket } = construction.options;
+  if (consoleSocket === undefined) {
+    construction.terminal = master;
+    return;
+  }
+  doing(`sending the terminal to the console socket ${consoleSocket}`, undefined, () =>
+    using(connectTo(consoleSocket, SOCK_STREAM), (socket) =>
+      send(socket, encode("/dev/ptmx"), [master]),
+    ),
+  );
+  close(master);
+}
+
+/** Readers of the file see the whole number or no file. */
+function writePidFile(path: string, pid: number): void {
+  doing(`writing the pid file ${path}`, undefined, () => {
+    const slash = path.lastIndexOf("/") + 1;
+    const temporary = `${path.slice(0, slash)}.${path.slice(slash)}`;
+    writeText(temporary, String(pid), O_CREAT | O_TRUNC | O_WRONLY, AT_FDCWD, 0o666);
+    renameAt(AT_FDCWD, temporary, path);
+  });
+}
+
+/** The first error is the one to report; what goes wrong in undoing is a warning. */
+function undo({ context, directory, state, bundle }: Construction): void {
+  try {
+    destroy(directory, state);
+    runHooks("poststop", bundle.config.hooks?.poststop, hookState(state, "stopped"));
+  } catch (error) {
+    context.warn(`cleaning up after the failed creation: ${(error as Error).message}`);
+  } finally {
+    directory.close();
+  }
+}

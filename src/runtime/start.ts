@@ -1,0 +1,54 @@
+/** `start`: lets the container's process go on to the program, and learns whether it got there. */
+import { ECONNREFUSED, ENOENT, SOCK_SEQPACKET } from "#abi";
+import { Failure, type FailureData } from "../failure.ts";
+import { runHooks } from "../init/hooks.ts";
+import { unless } from "../linux/errno.ts";
+import { unlinkAt, using } from "../linux/fs.ts";
+import { connectTo, receive } from "../linux/socket.ts";
+import { decode } from "../linux/text.ts";
+import type { Context } from "./context.ts";
+import { hookState, statusOf } from "./status.ts";
+import { START_SOCKET, StateDirectory, type StoredState } from "./store.ts";
+
+/** Starts a created container. Throws a Failure, with the reason if its program could not be executed. */
+export function start(context: Context, id: string): void {
+  const directory = StateDirectory.get(context.root, id);
+  directory.lock();
+  const state = directory.read();
+  const status = state ? statusOf(directory, state) : "stopped";
+  if (!state || status !== "created")
+    throw new Failure(`the container ${id} is ${status}; only one that is created can be started`);
+  startCreated(context, directory, state);
+}
+
+/** Starts a container whose lock is held; gives the lock up before the `poststart` hooks run. */
+export function startCreated(
+  context: Context,
+  directory: StateDirectory,
+  state: StoredState,
+): void {
+  const failure = release(directory);
+  if (failure) throw Failure.from(failure);
+  unless([ENOENT], () => unlinkAt(directory.fd, START_SOCKET));
+  directory.close();
+  try {
+    runHooks("poststart", state.hooks.poststart, hookState(state, "running"));
+  } catch (error) {
+    // "If any poststart hook fails, the runtime MUST log a warning, but the remaining hooks and lifecycle continue".
+    context.warn((error as Error).message);
+  }
+}
+
+/** An error is short; see MESSAGE_MAX of the channel. */
+const MESSAGE_MAX = 65536;
+
+/** What kept the program from running; undefined when execve has closed the connection. */
+function release(directory: StateDirectory): FailureData | undefined {
+  const connection = unless([ECONNREFUSED, ENOENT], () =>
+    connectTo(directory.socketPath(), SOCK_SEQPACKET),
+  );
+  if (connection === undefined)
+    return { message: `the container ${directory.id} does not wait to be started` };
+  const message = using(connection, () => receive(connection, MESSAGE_MAX));
+  return message && (JSON.parse(decode(message.data)) as FailureData);
+}

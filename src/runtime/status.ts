@@ -1,0 +1,25 @@
+/** What a container is doing, as the kernel says. */
+import type { State } from "@opencontainers-types";
+import { isDead, processStatus } from "../linux/proc.ts";
+import type { StateDirectory, StoredState } from "./store.ts";
+
+/** The recorded process, if it is still that one and alive. */
+export function livingProcess(state: StoredState): number | undefined {
+  if (!state.process) return undefined;
+  const { pid, startTime } = state.process;
+  const status = processStatus(pid);
+  return status && status.startTime === startTime && !isDead(status) ? pid : undefined;
+}
+
+/** The status of the specification ("State"). A creation that nobody is working on any more counts as stopped. */
+export function statusOf(directory: StateDirectory, state: StoredState): State["status"] {
+  if (state.created === undefined) return directory.isLocked() ? "creating" : "stopped";
+  if (livingProcess(state) === undefined) return "stopped";
+  return directory.isExecLocked() ? "created" : "running";
+}
+
+/** The state that hooks get. */
+export function hookState(state: StoredState, status: State["status"]): State {
+  const { ociVersion, id, bundle, annotations, process } = state;
+  return { ociVersion, id, status, ...(process ? { pid: process.pid } : {}), bundle, annotations };
+}

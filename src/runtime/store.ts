@@ -1,0 +1,222 @@
+/**
+ * The state directory of each container: `<root>/<id>/` with state.json, the lock of whoever is changing the container,
+ * the socket that `start` speaks to and the lock that the container's process holds until execve.
+ */
+
+import type { Hooks } from "@opencontainers-types";
+import {
+  AT_FDCWD,
+  EEXIST,
+  ENOENT,
+  LOCK_EX,
+  LOCK_NB,
+  LOCK_SH,
+  O_CREAT,
+  O_DIRECTORY,
+  O_EXCL,
+  O_NOFOLLOW,
+  O_RDONLY,
+  O_RDWR,
+  O_TRUNC,
+  O_WRONLY,
+} from "#abi";
+import { parseJson, stringifyJson } from "../../spec/json.ts";
+import { doing, Failure } from "../failure.ts";
+import { isErrno, unless } from "../linux/errno.ts";
+import {
+  close,
+  flock,
+  mkdirAt,
+  open,
+  openAt,
+  readDirectory,
+  readText,
+  renameAt,
+  rmdirAt,
+  stat,
+  unlinkAt,
+  using,
+  writeText,
+} from "../linux/fs.ts";
+import { poll } from "../linux/signals.ts";
+import { checkId } from "./id.ts";
+
+/** What is remembered of a container between commands. */
+export interface StoredState {
+  ociVersion: string;
+  id: string;
+  bundle: string;
+  rootfs: string;
+  /** When its creation was complete, RFC 3339. */
+  created?: string;
+  annotations: Record<string, string>;
+  /** Its group below the cgroup2 mount; absent if it has none of its own. */
+  cgroup?: string;
+  /** Absent until there is one. Pid and start time (clock ticks since boot) together are its identity. */
+  process?: { pid: number; startTime: number };
+  /** Those that run after create: config.json may have changed by then. */
+  hooks: Pick<Hooks, "poststart" | "poststop">;
+}
+
+const STATE_FILE = "state.json";
+const NEW_STATE_FILE = "state.json.new";
+export const START_SOCKET = "start.sock";
+const EXEC_LOCK = "exec.lock";
+const DIRECTORY_MODE = 0o700;
+const FILE_MODE = 0o600;
+
+/** How long a command waits for another one that is changing the same container, and how often it looks. */
+const LOCK_WAIT_MS = 10_000;
+const LOCK_POLL_MS = 10;
+
+/** An opened state directory. Whoever changes the container holds its lock; closing gives it up. */
+export class StateDirectory {
+  readonly id: string;
+  readonly fd: number;
+  readonly #root: string;
+
+  private constructor(root: string, id: string, fd: number) {
+    this.#root = root;
+    this.id = id;
+    this.fd = fd;
+  }
+
+  /** Makes the directory: of several creators of one id one succeeds. Throws a Failure for the others. */
+  static reserve(root: string, id: string): StateDirectory {
+    checkId(id);
+    doing(`making the state directory ${root}`, undefined, () => makeDirectories(root));
+    return using(openRoot(root), (fd) => {
+      try {
+        mkdirAt(fd, id, DIRECTORY_MODE);
+      } catch (cause) {
+        if (!isErrno(cause, EEXIST))
+          throw new Failure(`making the state directory ${root}/${id}`, { cause });
+        throw new Failure(`a container with the id ${JSON.stringify(id)} exists already`, {
+          hint: `choose another id, or remove it with \`tsrun delete ${id}\``,
+        });
+      }
+      const directory = new StateDirectory(
+        root,
+        id,
+        openAt(fd, id, O_RDONLY | O_DIRECTORY | O_NOFOLLOW),
+      );
+      directory.lock();
+      return directory;
+    });
+  }
+
+  /** Opens the directory of an existing container, without its lock; undefined if there is none. */
+  static find(root: string, id: string): StateDirectory | undefined {
+    checkId(id);
+    const fd = unless([ENOENT], () => open(`${root}/${id}`, O_RDONLY | O_DIRECTORY | O_NOFOLLOW));
+    return fd === undefined ? undefined : new StateDirectory(root, id, fd);
+  }
+
+  /** As `find`, or a Failure. */
+  static get(root: string, id: string): StateDirectory {
+    const found = StateDirectory.find(root, id);
+    if (found === undefined)
+      throw new Failure(`there is no container ${JSON.stringify(id)} in ${root}`);
+    return found;
+  }
+
+  /** Takes the lock. Throws a Failure when another command does not give it up in time, or has deleted the container. */
+  lock(): void {
+    this.#waitForLock();
+    if (stat(this.fd).nlink === 0)
+      throw new Failure(`the container ${this.id} has just been deleted`);
+  }
+
+  #waitForLock(): void {
+    for (let waited = 0; !flock(this.fd, LOCK_EX | LOCK_NB); waited += LOCK_POLL_MS) {
+      if (waited >= LOCK_WAIT_MS)
+        throw new Failure(
+          `the container ${this.id} is in use by another command for more than ${LOCK_WAIT_MS / 1000} s`,
+          {
+            hint: "is one of its hooks hanging?",
+          },
+        );
+      poll([], LOCK_POLL_MS);
+    }
+  }
+
+  /** Whether another command is changing the container. */
+  isLocked(): boolean {
+    return !using(openAt(this.fd, ".", O_RDONLY | O_DIRECTORY), (fd) =>
+      flock(fd, LOCK_SH | LOCK_NB),
+    );
+  }
+
+  /** Undefined for a container whose creation was cut off before it wrote anything. */
+  read(): StoredState | undefined {
+    const text = unless([ENOENT], () => readText(STATE_FILE, this.fd));
+    return text === undefined ? undefined : (parseJson(text) as StoredState);
+  }
+
+  /** Replaces the state at once: whoever reads sees the old one or the new one, whole. */
+  write(state: StoredState): void {
+    doing(`writing the state of ${this.id}`, undefined, () => {
+      writeText(
+        NEW_STATE_FILE,
+        stringifyJson(state),
+        O_CREAT | O_TRUNC | O_WRONLY | O_NOFOLLOW,
+        this.fd,
+        FILE_MODE,
+      );
+      renameAt(this.fd, NEW_STATE_FILE, STATE_FILE);
+    });
+  }
+
+  /** A path to a file in the directory that fits into a socket's address however long the root is. */
+  socketPath(): string {
+    return `/proc/self/fd/${this.fd}/${START_SOCKET}`;
+  }
+
+  /**
+   * A lock that lasts as long as any process holds the returned descriptor, which is close-on-exec: while the
+   * container's process holds it, execve has not happened.
+   */
+  holdExecLock(): number {
+    const fd = openAt(this.fd, EXEC_LOCK, O_CREAT | O_EXCL | O_RDWR | O_NOFOLLOW, {
+      mode: FILE_MODE,
+    });
+    flock(fd, LOCK_EX);
+    return fd;
+  }
+
+  /** Whether the container's process has not come to execve yet. */
+  isExecLocked(): boolean {
+    const fd = unless([ENOENT], () => openAt(this.fd, EXEC_LOCK, O_RDONLY | O_NOFOLLOW));
+    return fd !== undefined && using(fd, () => !flock(fd, LOCK_SH | LOCK_NB));
+  }
+
+  /** Removes the directory; state.json last, so that what is left of an interrupted removal can still be deleted. */
+  remove(): void {
+    doing(`removing the state directory of ${this.id}`, undefined, () => {
+      const names = readDirectory(this.fd)
+        .map(({ name }) => name)
+        .filter((name) => name !== STATE_FILE);
+      for (const name of [...names, STATE_FILE]) unless([ENOENT], () => unlinkAt(this.fd, name));
+      using(openRoot(this.#root), (fd) => unless([ENOENT], () => rmdirAt(fd, this.id)));
+    });
+  }
+
+  close(): void {
+    close(this.fd);
+  }
+}
+
+const openRoot = (root: string): number => open(root, O_RDONLY | O_DIRECTORY);
+
+/** mkdir -p; what is made is for the owner only. */
+function makeDirectories(path: string): void {
+  try {
+    mkdirAt(AT_FDCWD, path, DIRECTORY_MODE);
+  } catch (error) {
+    if (isErrno(error, EEXIST)) return;
+    const parent = path.slice(0, path.lastIndexOf("/"));
+    if (!isErrno(error, ENOENT) || parent === "") throw error;
+    makeDirectories(parent);
+    mkdirAt(AT_FDCWD, path, DIRECTORY_MODE);
+  }
+}

@@ -1,0 +1,118 @@
+/** The foreground of `run`: waits for the container's process, passing on signals and the terminal's bytes. */
+import {
+  EAGAIN,
+  EIO,
+  F_GETFL,
+  F_SETFL,
+  O_NONBLOCK,
+  POLLIN,
+  POLLOUT,
+  SIGCHLD,
+  SIGWINCH,
+  SYS_read,
+  SYS_write,
+} from "#abi";
+import { syscall } from "#host";
+import { check } from "../linux/errno.ts";
+import { fcntl } from "../linux/fs.ts";
+import { type Child, type Ending, sendSignal, wait } from "../linux/process.ts";
+import { openSignals, poll, readSignal, type Watched } from "../linux/signals.ts";
+import { getTermios, getWindowSize, rawTermios, setTermios, setWindowSize } from "../linux/tty.ts";
+
+/** Waits until the process has ended. `terminal` is the master of its terminal, if it has one. */
+export function supervise({ pidfd }: Child, terminal: number | undefined): Ending {
+  const signals = openSignals();
+  const relays = terminal === undefined ? [] : [new Relay(0, terminal), new Relay(terminal, 1)];
+  const restore = terminal === undefined ? () => {} : attachTerminal(terminal);
+  try {
+    for (;;) {
+      const ready = poll([
+        { fd: pidfd, events: POLLIN },
+        { fd: signals, events: POLLIN },
+        ...relays.flatMap((relay) => relay.watched()),
+      ]);
+      for (const relay of relays) relay.move(new Set(ready.map(({ fd }) => fd)));
+      forwardSignals(signals, pidfd, terminal);
+      if (ready.some(({ fd }) => fd === pidfd)) {
+        // What the container wrote last is still in the terminal.
+        relays[1]?.drain();
+        return wait(pidfd) as Ending;
+      }
+    }
+  } finally {
+    restore();
+  }
+}
+
+function forwardSignals(signals: number, pidfd: number, terminal: number | undefined): void {
+  for (let signal = readSignal(signals); signal !== undefined; signal = readSignal(signals)) {
+    if (signal === SIGWINCH && terminal !== undefined) copyWindowSize(terminal);
+    else if (signal !== SIGCHLD) sendSignal(pidfd, signal);
+  }
+}
+
+/** Makes our own terminal raw and the container's as large. Returns what restores it. */
+function attachTerminal(terminal: number): () => void {
+  fcntl(terminal, F_SETFL, fcntl(terminal, F_GETFL) | O_NONBLOCK);
+  copyWindowSize(terminal);
+  const settings = getTermios(0);
+  if (settings === undefined) return () => {};
+  setTermios(0, rawTermios(settings));
+  return () => setTermios(0, settings);
+}
+
+function copyWindowSize(terminal: number): void {
+  const size = getWindowSize(0);
+  if (size) setWindowSize(terminal, size);
+}
+
+/** What a pipe takes without blocking once poll(2) calls it writable (PIPE_BUF, pipe(7)). */
+const CHUNK = 4096;
+
+/** Moves bytes from one descriptor to another, reading only when what was read before has been written. */
+class Relay {
+  readonly #from: number;
+  readonly #to: number;
+  #pending: Uint8Array = new Uint8Array(0);
+  #ended = false;
+
+  constructor(from: number, to: number) {
+    this.#from = from;
+    this.#to = to;
+  }
+
+  /** What to wait for. */
+  watched(): Watched[] {
+    if (this.#pending.length > 0) return [{ fd: this.#to, events: POLLOUT }];
+    return this.#ended ? [] : [{ fd: this.#from, events: POLLIN }];
+  }
+
+  move(ready: ReadonlySet<number>): void {
+    if (this.#pending.length > 0 && ready.has(this.#to)) this.#write();
+    else if (this.#pending.length === 0 && !this.#ended && ready.has(this.#from)) this.#read();
+  }
+
+  /** Writes all that can be read at once. */
+  drain(): void {
+    do {
+      while (this.#pending.length > 0) this.#write();
+      this.#read();
+    } while (this.#pending.length > 0);
+  }
+
+  #read(): void {
+    const buffer = new Uint8Array(CHUNK);
+    const length = syscall(SYS_read, this.#from, buffer, CHUNK);
+    // A terminal's master says EIO when nobody holds the other end any more (pty(7)).
+    if (length === 0 || length === -EIO) this.#ended = true;
+    else if (length !== -EAGAIN)
+      this.#pending = buffer.subarray(0, check(length, "read", this.#from));
+  }
+
+  /** A reader that has gone is no reason to stop the container: what it would have read is dropped. */
+  #write(): void {
+    const length = syscall(SYS_write, this.#to, this.#pending, this.#pending.length);
+    if (length === -EAGAIN) return;
+    this.#pending = length < 0 ? this.#pending.subarray(0, 0) : this.#pending.subarray(length);
+  }
+}

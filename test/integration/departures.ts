@@ -1,0 +1,111 @@
+/**
+ * Where runc 1.1.5, crun 1.8.1 and tsrun are known to differ in what the container's process
+ * observes, and why tsrun does what it does. A difference that is not listed here fails its test,
+ * and so does an entry that no longer occurs.
+ */
+
+export interface Departure {
+  peer: "runc" | "crun";
+  /** Matches the lines (`section: text`) that only the container under tsrun has. */
+  ours?: RegExp;
+  /** Matches the lines that only the container under the peer has. */
+  theirs?: RegExp;
+  /** The variations in which it occurs; all when absent. */
+  variations?: RegExp;
+  why: string;
+}
+
+export const DEPARTURES: Departure[] = [
+  {
+    peer: "runc",
+    ours: /^descriptors: [012] (\/dev\/null|stdout)$/,
+    theirs: /^descriptors: [012] pipe$/,
+    why: "runc copies stdio through pipes in `run`; tsrun passes it straight through, as crun.",
+  },
+  {
+    peer: "crun",
+    ours: /^mounts: \/ \/sys ro,\S+ - sysfs ro$/,
+    theirs: /^mounts: \/ \/sys ro,\S+ - sysfs rw$/,
+    why:
+      "crun leaves the superblock of a read-only sysfs writable and makes only the mount " +
+      "read-only; the specification’s `ro` is a mount option, which mount(8) gives to both.",
+  },
+  {
+    peer: "crun",
+    ours: /^mounts: \/ \S+ ro,relatime - tmpfs ro$/,
+    theirs: /^mounts: \/ \S+ ro,relatime - tmpfs rw,size=0k$/,
+    why: "A masked folder: crun uses one shared tmpfs without room, tsrun a read-only one, as runc.",
+  },
+  {
+    peer: "crun",
+    ours: /^mounts: \/null \S+ rw,nosuid - tmpfs rw,/,
+    theirs: /^mounts: \/null \S+ ro,relatime - devtmpfs rw/,
+    why: "A masked file: crun binds the host’s /dev/null, tsrun the container’s own, as runc.",
+  },
+  {
+    peer: "crun",
+    theirs: /^devices: 'core' -> '\/proc\/kcore' symbolic link/,
+    why: "crun always makes /dev/core, which the specification’s list of default links lacks.",
+  },
+  {
+    peer: "crun",
+    ours: /^destinations: \/sys\/fs\/cgroup directory 755 0:0$/,
+    theirs: /^destinations: \/sys\/fs\/cgroup directory 555 0:0$/,
+    why: "crun runs without cgroups here, and so shows the root of the tree.",
+  },
+  {
+    peer: "crun",
+    ours: /^cgroup: 0::\/ID$/,
+    theirs: /^cgroup: 0::\/$/,
+    variations: /^no cgroup namespace/,
+    why: "crun runs without cgroups here, and so stays in the caller’s group.",
+  },
+  {
+    peer: "crun",
+    ours: /^device filter: head: .*Operation not permitted$/,
+    theirs: /^device filter: head: .*No such device/,
+    variations: /^many capabilities/,
+    why: "crun runs without cgroups here, and so without the device filter.",
+  },
+  {
+    peer: "crun",
+    ours: /^devices: null character special file 666 0:0 1:3$/,
+    theirs: /^devices: null character special file 666 \d+:\d+ 1:3$/,
+    variations: /user|additional groups/,
+    why: "crun gives /dev/null to the user when stdin is /dev/null: the host’s very device node.",
+  },
+  {
+    peer: "crun",
+    ours: /^environment: HOME=\/$/,
+    variations: /^user unknown/,
+    why: "crun sets no HOME for a user that /etc/passwd does not know; runc sets `/`.",
+  },
+  {
+    peer: "crun",
+    ours: /^destinations: \S+ directory 755 0:0$/,
+    theirs: /^destinations: \S+ directory (1770|1777) 0:0$/,
+    variations: /^tmpfs/,
+    why: "A tmpfs without `mode`: tsrun keeps the mode of the folder it covers, as runc.",
+  },
+  {
+    peer: "crun",
+    ours: /^mounts: BUNDLE\/shared \/mnt rw,relatime (shared|unbindable) - /,
+    theirs: /^mounts: BUNDLE\/shared \/mnt rw,relatime - /,
+    variations: /^bind (rshared|unbindable)/,
+    why: "crun makes everything private once more after it has mounted, which undoes the option.",
+  },
+  {
+    peer: "crun",
+    ours: /^mounts: \S+ \/proc\/\w+ ro,nosuid,nodev,noexec,relatime - proc rw$/,
+    theirs: /^mounts: \S+ \/proc\/\w+ ro,relatime - proc rw$/,
+    variations: /^proc with flags/,
+    why: "crun drops nosuid, nodev and noexec of /proc when it binds a read-only path.",
+  },
+  {
+    peer: "crun",
+    ours: /^mounts: \/0 \/dev\/console rw,nosuid,noexec,relatime - devpts /,
+    theirs: /^mounts: \/0 \/dev\/console rw,relatime - devpts /,
+    variations: /^terminal/,
+    why: "crun drops the flags of /dev/pts when it binds the terminal to /dev/console; runc does not.",
+  },
+];

@@ -1,0 +1,129 @@
+/** What a runtime must not leave behind: processes, mounts, cgroups and state directories. */
+import assert from "node:assert/strict";
+import { existsSync, readdirSync, readFileSync, rmdirSync, rmSync } from "node:fs";
+import { join } from "node:path";
+import { after, afterEach } from "node:test";
+import { pause } from "./expect.ts";
+import { runName, scratch } from "./isolation.ts";
+
+/** The cgroup2 mount of this machine: on hybrid ones it is not /sys/fs/cgroup. */
+export function cgroupRoot(): string {
+  for (const line of readFileSync("/proc/self/mountinfo", "utf8").split("\n")) {
+    const fields = line.split(" ");
+    if (fields[fields.indexOf("-") + 1] === "cgroup2") return fields[4] as string;
+  }
+  throw new Error("this machine has no cgroup2 mount");
+}
+
+function folders(root: string): string[] {
+  return readdirSync(root, { withFileTypes: true })
+    .filter((entry) => entry.isDirectory())
+    .flatMap((entry) => [join(root, entry.name), ...folders(join(root, entry.name))]);
+}
+
+/** Every cgroup of this run's containers, parents first. */
+export function cgroups(): string[] {
+  return folders(cgroupRoot()).filter((path) => path.includes(runName));
+}
+
+/** Every process of the test's pid namespace, except zombies and the tests' own. */
+export function processes(): string[] {
+  return readdirSync("/proc")
+    .filter((name) => /^\d+$/.test(name))
+    .flatMap((pid) => {
+      try {
+        const stat = readFileSync(`/proc/${pid}/stat`, "utf8");
+        const state = stat.slice(stat.lastIndexOf(")") + 2, stat.lastIndexOf(")") + 3);
+        const command = readFileSync(`/proc/${pid}/cmdline`, "utf8").replaceAll("\0", " ").trim();
+        return state === "Z" || state === "X" ? [] : [`${pid} ${command}`];
+      } catch {
+        return []; // it has ended meanwhile
+      }
+    });
+}
+
+function mounts(): string[] {
+  return readFileSync("/proc/self/mountinfo", "utf8")
+    .split("\n")
+    .map((line) => line.split(" ")[4] ?? "");
+}
+
+function entries(folder: string): string[] {
+  return existsSync(folder) ? readdirSync(folder).map((name) => join(folder, name)) : [];
+}
+
+function stateDirectories(): string[] {
+  return ["tsrun", "runc", "crun"].flatMap((name) => entries(`/run/${name}`));
+}
+
+function everything(): Record<string, string[]> {
+  return {
+    processes: processes(),
+    mounts: mounts(),
+    cgroups: cgroups(),
+    state: stateDirectories(),
+    // /run/mount is mount(8)'s own, of the tests' wrapper.
+    "files in /run": entries("/run").filter(
+      (path) => ![scratch, "/run/mount", "/run/tsrun", "/run/runc", "/run/crun"].includes(path),
+    ),
+  };
+}
+
+function added(before: Record<string, string[]>): Record<string, string[]> {
+  return Object.fromEntries(
+    Object.entries(everything())
+      .map(([kind, now]) => [kind, now.filter((each) => !before[kind]?.includes(each))] as const)
+      .filter(([, more]) => more.length > 0),
+  );
+}
+
+/** Waits up to a second: a killed process is not gone at once. */
+function settled(before: Record<string, string[]>): Record<string, string[]> {
+  let more = added(before);
+  for (let i = 0; i < 50 && Object.keys(more).length > 0; i++) {
+    pause(20);
+    more = added(before);
+  }
+  return more;
+}
+
+/** Runs `body` and fails when something of a container is there that was not there before. */
+export function leavesNothing<T>(body: () => T): T {
+  const before = everything();
+  const result = body();
+  assert.deepEqual(settled(before), {}, "left behind");
+  return result;
+}
+
+/** Containers are forgotten by tests that fail: the tests after them shall not suffer from it. */
+function cleanUp(before: Record<string, string[]>): void {
+  for (const each of added(before)["processes"] ?? []) {
+    try {
+      process.kill(Number.parseInt(each, 10), "SIGKILL");
+    } catch {
+      // It has ended meanwhile.
+    }
+  }
+  pause(50);
+  for (const path of stateDirectories()) rmSync(path, { recursive: true, force: true });
+  for (const path of cgroups().reverse()) {
+    try {
+      rmdirSync(path);
+    } catch {
+      // Still dying: the kernel keeps the directory, and the test has failed already.
+    }
+  }
+}
+
+/** To be called once by a test file: after each of its tests, nothing may be left. */
+export function nothingIsLeftAtTheEnd(): void {
+  const before = everything();
+  const left: Record<string, Record<string, string[]>> = {};
+  afterEach((context) => {
+    const more = settled(before);
+    if (Object.keys(more).length === 0) return;
+    left[context.name] = more;
+    cleanUp(before);
+  });
+  after(() => assert.deepEqual(left, {}, "left behind by these tests"));
+}

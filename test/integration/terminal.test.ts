@@ -1,0 +1,174 @@
+/** Terminals: in the foreground of `run`, and handed over through --console-socket. */
+import assert from "node:assert/strict";
+import { test } from "node:test";
+import { type BundleOptions, makeBundle, shellBundle } from "./harness/bundle.ts";
+import { becomes, failed, stateOf, succeeded } from "./harness/expect.ts";
+import { leavesNothing, nothingIsLeftAtTheEnd } from "./harness/leftovers.ts";
+import { newId, tsrun } from "./harness/runtime.ts";
+import { consoleSocket, Terminal } from "./harness/terminal.ts";
+
+nothingIsLeftAtTheEnd();
+
+const withTerminal: NonNullable<BundleOptions["edit"]> = (config) => {
+  config.process.terminal = true;
+};
+
+/** Runs `script` on a terminal of 33 rows and 101 columns. */
+function foreground(script: string, id = newId()): Terminal {
+  const bundle = shellBundle(script, { edit: withTerminal });
+  const command = [...tsrun.command, "run", "-b", bundle.path, id];
+  return new Terminal("foreground", "33", "101", ...command);
+}
+
+test("the container has a terminal of its own, as large as the user’s", async () => {
+  const terminal = foreground("tty; stty size; test -t 0 && test -t 1 && test -t 2 && echo all");
+  await terminal.ended();
+  assert.equal(terminal.output, "/dev/pts/0\n33 101\nall\n");
+  assert.match(terminal.report, /^restored$/m);
+  assert.match(terminal.report, /^status 0$/m);
+});
+
+test("it is the controlling terminal, and the process leads the session", async () => {
+  const terminal = foreground(
+    `read -r pid comm state ppid pgrp session tty rest < /proc/$$/stat; echo $pid $pgrp $session
+     [ $tty != 0 ] && echo controlling; echo through > /dev/tty`,
+  );
+  await terminal.ended();
+  assert.equal(terminal.output, "1 1 1\ncontrolling\nthrough\n");
+});
+
+test("/dev/console is the terminal", async () => {
+  const terminal = foreground(
+    'echo console > /dev/console; grep -c " /dev/console " /proc/self/mountinfo',
+  );
+  await terminal.ended();
+  assert.equal(terminal.output, "console\n1\n");
+});
+
+test("the exit status comes through and the terminal is restored", async () => {
+  const terminal = foreground("stty raw -echo; exit 42");
+  await terminal.ended();
+  assert.match(terminal.report, /^restored$/m);
+  assert.match(terminal.report, /^status 42$/m);
+});
+
+test("the terminal is restored when the container is killed", async () => {
+  const id = newId();
+  const terminal = foreground("echo ready; sleep 300", id);
+  terminal.shows(/ready/);
+  succeeded(tsrun.call(["kill", id, "KILL"]));
+  await terminal.ended();
+  assert.match(terminal.report, /^restored$/m);
+  assert.match(terminal.report, /^status 137$/m);
+});
+
+test("what is typed arrives, and is echoed once: the user’s terminal is raw", async () => {
+  const terminal = foreground('echo ready; read -r line; echo "got <$line>"');
+  terminal.shows(/ready/);
+  await terminal.type("hello\r");
+  await terminal.ended();
+  assert.equal(terminal.output, "ready\nhello\ngot <hello>\n");
+});
+
+test("ctrl-C reaches the container, not the runtime", async () => {
+  const terminal = foreground(
+    "trap 'echo interrupted; exit 9' INT; echo ready; while true; do sleep 0.02; done",
+  );
+  terminal.shows(/ready/);
+  await terminal.type("\x03");
+  await terminal.ended();
+  assert.match(terminal.output, /interrupted/);
+  assert.match(terminal.report, /^status 9$/m);
+});
+
+test("a change of the window’s size arrives", async () => {
+  const terminal = foreground(
+    "trap 'stty size' WINCH; echo ready; until stty size | grep -q '^20 60'; do sleep 0.02; done",
+  );
+  terminal.shows(/ready/);
+  await terminal.resize(20, 60);
+  await terminal.ended();
+  assert.match(terminal.output, /^20 60$/m);
+});
+
+test("a megabyte of output comes through whole", async () => {
+  const terminal = foreground("stty -onlcr; yes 0123456789 | head -n 100000; echo end");
+  await terminal.ended();
+  const lines = terminal.output.split("\n");
+  assert.equal(lines.filter((line) => line === "0123456789").length, 100_000);
+  assert.equal(lines.at(-2), "end");
+});
+
+/** Runs the script of a bundle through create and start, with a console socket. */
+async function throughSocket(script: string, edit?: BundleOptions["edit"]): Promise<Terminal> {
+  const bundle = shellBundle(script, {
+    edit: (config, path) => {
+      withTerminal(config, path);
+      edit?.(config, path);
+    },
+  });
+  const { path, terminal } = consoleSocket();
+  const id = newId();
+  succeeded(tsrun.call(["create", "--console-socket", path, "-b", bundle.path, id]), "create");
+  succeeded(tsrun.call(["start", id]), "start");
+  await terminal.ended();
+  becomes(id, "stopped");
+  succeeded(tsrun.call(["delete", id]));
+  return terminal;
+}
+
+test("--console-socket receives the terminal", async () => {
+  const terminal = await throughSocket("tty; test -t 0 && test -t 1 && test -t 2 && echo all");
+  assert.match(terminal.report, /^received 1 /m);
+  assert.equal(terminal.output, "/dev/pts/0\nall\n");
+});
+
+test("consoleSize is the size of the terminal", async () => {
+  const terminal = await throughSocket("stty size", (config) => {
+    config.process.consoleSize = { height: 40, width: 120 };
+  });
+  assert.equal(terminal.output, "40 120\n");
+});
+
+test("the terminal belongs to the user, as runc does it", async () => {
+  const script = 'stat -c "%u:%g %a" /dev/pts/0; echo writable > /dev/tty';
+  const terminal = await throughSocket(script, (config) => {
+    config.process.user = { uid: 1000, gid: 1000 };
+  });
+  assert.match(terminal.output, /^1000:(5|1000) 6[02]0\nwritable\n$/);
+});
+
+test("run --detach with a console socket", async () => {
+  const bundle = shellBundle("tty; sleep 300", { edit: withTerminal });
+  const { path, terminal } = consoleSocket();
+  const id = newId();
+  const call = ["run", "-d", "--console-socket", path, "-b", bundle.path, id];
+  succeeded(tsrun.call(call));
+  terminal.shows(/\/dev\/pts\/0/);
+  assert.equal(stateOf(id).status, "running");
+  succeeded(tsrun.call(["delete", "--force", id]));
+  await terminal.ended();
+});
+
+test("a terminal without a place for it is refused", () => {
+  const bundle = makeBundle(["true"], { edit: withTerminal });
+  leavesNothing(() => {
+    failed(tsrun.call(["create", "-b", bundle.path, newId()]), /console.socket|terminal/);
+    failed(tsrun.call(["run", "--detach", "-b", bundle.path, newId()]), /console.socket|terminal/);
+    failed(tsrun.call(["run", "-b", bundle.path, newId()]), /terminal|tty/);
+  });
+});
+
+test("a console socket that is not there, or without a terminal, is refused", () => {
+  const terminal = makeBundle(["true"], { edit: withTerminal });
+  const plain = makeBundle(["true"]);
+  leavesNothing(() => {
+    const call = ["create", "--console-socket", "/no/such/socket", "-b"];
+    failed(
+      tsrun.call([...call, terminal.path, newId()]),
+      /\/no\/such\/socket/,
+      /ENOENT|no such file/i,
+    );
+    failed(tsrun.call([...call, plain.path, newId()]), /console/);
+  });
+});
