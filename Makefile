@@ -25,7 +25,6 @@ HOST_CFLAGS = $(CFLAGS) $(QUICKJS_CFLAGS) $(UAPI_$(ARCH))
 ifeq ($(DEBUG),1)
 BUNDLE_FLAGS := --debug
 else
-COMPILE_FLAGS := --strip
 STRIP := strip
 endif
 
@@ -40,7 +39,7 @@ help:
 	@sed -n 's/^## //p' Makefile
 
 node_modules: package.json package-lock.json
-	npm ci --no-audit --no-fund
+	npm install --no-save --no-audit --no-fund
 	@touch $@
 
 build/deps.mk: $(wildcard $(QUICKJS)/deps/*)
@@ -62,15 +61,12 @@ build/quickjs/%.o: $(QUICKJS)/%.c $(QUICKJS)/host.h build/deps.mk
 	@mkdir -p $(@D)
 	$(CC) $(HOST_CFLAGS) -c -o $@ $<
 
-# A program is its bundle as bytecode, linked with the host.
-build/bundle/tsrun.js: src/cli/main.ts $(TYPESCRIPT) build/generated/abi.stamp build/generated/spec.stamp
-	$(TSX) $(QUICKJS)/bundle.ts $< $@ $(BUNDLE_FLAGS)
+# A program is its modules as bytecode, linked with the host.
+build/program/modules.S: src/cli/main.ts $(TYPESCRIPT) build/generated/abi.stamp build/generated/spec.stamp build/quickjs/compile
+	$(TSX) $(QUICKJS)/bundle.ts $< $(@D) $(BUNDLE_FLAGS)
 
-build/bundle/%.bc: build/bundle/%.js build/quickjs/compile
-	build/quickjs/compile $(COMPILE_FLAGS) $< $@ $*.js
-
-build/tsrun: build/bundle/tsrun.bc $(patsubst %,build/quickjs/%.o,main natives protect) $(QUICKJS)/chunks.S
-	$(CC) $(CFLAGS) $(LDFLAGS) -DMAIN='"$<"' -o $@.new $(filter %.o %.S,$^) $(QUICKJS_LIB) -lm -lpthread
+build/tsrun: build/program/modules.S $(patsubst %,build/quickjs/%.o,main natives protect)
+	$(CC) $(CFLAGS) $(LDFLAGS) -o $@.new $^ $(QUICKJS_LIB) -lm -lpthread
 	$(if $(STRIP),$(STRIP) $@.new)
 	mv $@.new $@
 

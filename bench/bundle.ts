@@ -4,6 +4,7 @@ import { join } from "node:path";
 
 /** What the benchmark changes in the default config. */
 interface DefaultConfig {
+  ociVersion: string;
   process: { terminal: boolean; args: string[] };
   linux: { namespaces: { type: string }[] };
 }
@@ -23,6 +24,8 @@ export function makeBundle(directory: string, specProgram: string): void {
   execFileSync(specProgram, ["spec"], { cwd: directory });
   const path = join(directory, "config.json");
   const config = JSON.parse(readFileSync(path, "utf8")) as DefaultConfig;
+  // Older releases of crun know no later version.
+  config.ociVersion = "1.0.2";
   config.process.terminal = false;
   config.process.args = ["/bin/true"];
   if (!config.linux.namespaces.some(({ type }) => type === "cgroup"))

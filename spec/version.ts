@@ -60,7 +60,8 @@ const oldest: Version = { major: 1, minor: 0, patch: 0, prerelease: ["rc1"] };
  * Whether a config of this version can be run: any 1.x from its first release candidate on. The
  * specification only adds within a major version and demands that unknown properties be
  * accepted, and engines write the newest version that they know, so a newer 1.x is no reason
- * to refuse (runc does the same). What came before 1.0.0-rc1 and what comes after 1.x differ.
+ * to refuse (runc 1.1 does not look at the version at all). What came before 1.0.0-rc1 and what
+ * comes after 1.x differ.
  */
 export function isSupportedVersion(version: Version): boolean {
   return version.major === 1 && compareVersions(version, oldest) >= 0;

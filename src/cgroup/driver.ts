@@ -1,9 +1,9 @@
 /** How a container comes into a cgroup: the choices of --cgroup-manager. */
 
 import { doing, Failure } from "../failure.ts";
-import { close } from "../linux/fs.ts";
+import { using } from "../linux/fs.ts";
 import { cgroupOf } from "../linux/proc.ts";
-import { createCgroup, refuseOccupied } from "./group.ts";
+import { createCgroup, refuseOccupied, refuseThreaded } from "./group.ts";
 import { inGroup } from "./hierarchy.ts";
 import { groupPath } from "./path.ts";
 
@@ -49,7 +49,10 @@ const cgroupfs: CgroupDriver = (cgroupsPath, id) => {
       try {
         return { child: start(group), group };
       } catch (error) {
-        close(group);
+        // Looked at only now: reading a group's type costs as much as all the rest, and clone3(2) says EOPNOTSUPP.
+        using(group, (fd) =>
+          doing("place the container", inConfig, () => refuseThreaded(fd, path)),
+        );
         throw error;
       }
     },

@@ -17,9 +17,9 @@ import {
 import { Failure } from "../failure.ts";
 import { isErrno, unless } from "../linux/errno.ts";
 import {
-  close,
   mkdirAt,
   openAt,
+  readBytes,
   readDirectory,
   readText,
   rmdirAt,
@@ -34,21 +34,16 @@ import { inGroup, inHierarchy, openBelow } from "./hierarchy.ts";
  * used if it is vacant, as with runc: engines prepare groups. Throws a Failure, and then has made nothing.
  */
 export function createCgroup(path: string): number {
+  const below = path.slice(1);
   return inHierarchy((root) => {
     const made: string[] = [];
     try {
-      makeGroup(root, path.slice(1), made);
-      const group = openBelow(root, path.slice(1));
-      try {
-        if (!made.includes(path.slice(1))) refuseOccupied(group, path);
-        refuseThreaded(group);
-        return group;
-      } catch (error) {
-        close(group);
-        throw error;
-      }
+      makeGroup(root, below, made);
+      if (!made.includes(below))
+        using(openBelow(root, below), (group) => refuseOccupied(group, path));
+      return openBelow(root, below);
     } catch (error) {
-      for (const group of made.reverse()) removeGroup(root, group);
+      for (const group of made.reverse()) unless([EBUSY, ENOENT], () => rmdirAt(root, group));
       throw new Failure(`make the cgroup ${path}`, { cause: error, hint: remedy(error) });
     }
   });
@@ -96,11 +91,16 @@ export function refuseOccupied(group: number, path: string): void {
     throw new Failure(`the cgroup ${path} hands controllers (${handedOn}) on to groups below it`);
 }
 
-/** Below a threaded group there is no place for a process that is not of that group's own threads (cgroups(7)). */
-function refuseThreaded(group: number): void {
+/**
+ * Refuses a group below a threaded one: there is no place in it for a process that is not of that group's own threads
+ * (cgroups(7)).
+ */
+export function refuseThreaded(group: number, path: string): void {
   const type = readText("cgroup.type", group).trimEnd();
   if (type === "threaded" || type === "domain invalid")
-    throw new Failure(`its type is "${type}": a group above it is threaded`);
+    throw new Failure(
+      `the cgroup ${path} takes no process (its type is "${type}"): a group above it is threaded`,
+    );
 }
 
 function remedy(error: unknown): string | undefined {
@@ -167,39 +167,33 @@ export function removeCgroup(path: string): void {
 const FIRST_WAIT_MS = 0.1;
 const WAITS = 17;
 
-/** Removes a group, given by its path below another, with all groups below it. */
-function removeGroup(above: number, path: string): void {
+/** Removes a group, given by its name in the one above it, with all groups below it. */
+function removeGroup(above: number, name: string): void {
   for (let tries = 0; ; tries++) {
-    const busy = unlessGone(() => rmdirAt(above, path));
-    if (!busy) return;
-    if (tries === WAITS) throw busy;
-    const group = unless([ENOENT], () => openBelow(above, path));
-    if (group === undefined) return;
-    using(group, (fd) => {
-      for (const name of subgroups(fd)) removeGroup(fd, name);
-      awaitEvent(fd, FIRST_WAIT_MS * 2 ** tries);
-    });
+    try {
+      rmdirAt(above, name);
+      return;
+    } catch (error) {
+      if (isErrno(error, ENOENT)) return;
+      if (!isErrno(error, EBUSY) || tries === WAITS) throw error;
+    }
+    unless([ENOENT, ENODEV], () =>
+      using(openBelow(above, name), (group) => {
+        for (const subgroup of subgroups(group)) removeGroup(group, subgroup);
+        awaitEvent(group, FIRST_WAIT_MS * 2 ** tries);
+      }),
+    );
   }
-}
-
-/** The error if the group is still busy, undefined if it is gone. */
-function unlessGone(remove: () => void): Error | undefined {
-  try {
-    remove();
-  } catch (error) {
-    if (isErrno(error, EBUSY)) return error;
-    if (!isErrno(error, ENOENT)) throw error;
-  }
-  return undefined;
 }
 
 /**
- * Waits for a populated group to become empty, or for the time to pass: the kernel tells of changes only every ten
- * milliseconds (CGROUP_FILE_NOTIFY_MIN_INTV), and most processes are gone sooner.
+ * Waits until something happens in a group, such as its last process ending, or the time has passed: the kernel tells
+ * of events at most every ten milliseconds (CGROUP_FILE_NOTIFY_MIN_INTV), and most processes are gone sooner.
  */
 function awaitEvent(group: number, milliseconds: number): void {
   using(openAt(group, "cgroup.events", O_RDONLY), (fd) => {
-    if (readText("cgroup.events", group).includes("populated 1"))
-      poll([{ fd, events: POLLPRI }], milliseconds);
+    // poll(2) tells of what happens after the read.
+    readBytes(fd);
+    poll([{ fd, events: POLLPRI }], milliseconds);
   });
 }

@@ -44,7 +44,7 @@ export function readCall(
   const read = command && parse(command.options, words);
   return read && read.unknown.length === 0 && accepts(command, read.operands.length)
     ? { command, args: read.operands, flags: read.flags }
-    : readAnyCall(argv, output);
+    : readAnyCall(rest.length === 0 ? ["--help"] : argv, output);
 }
 
 function accepts(command: Command, count: number): boolean {
@@ -103,10 +103,12 @@ export function readAnyCall(argv: readonly string[], output: Output): Call | und
     call = chosen;
   });
   try {
-    program.parse(argv.length === 0 ? ["--help"] : [...argv], { from: "user" });
+    program.parse([...argv], { from: "user" });
   } catch (error) {
     if (!(error instanceof CommanderError)) throw error;
     if (error.exitCode === 0) return undefined;
+    // The only help that counts as an error: `help nonsense`.
+    if (error.code === "commander.help") throw new Failure(`no help for '${program.args[1]}'`);
     throw new Failure(error.message.replace(/^error: |\.$/g, ""), {
       hint: "see tsrun --help",
     });
@@ -124,6 +126,7 @@ function wholeProgram(output: Output, choose: (call: Call) => void): Parser {
     .exitOverride()
     .configureOutput({
       writeOut: output.write,
+      writeErr: () => {},
       outputError: () => {},
       getOutHelpWidth: () => HELP_WIDTH,
       getOutHasColors: () => false,

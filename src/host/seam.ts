@@ -27,6 +27,4 @@ export interface Host {
    * never returns here. Throws in Node.
    */
   readonly fork: (cloneArgs: Uint8Array, child: () => never) => number;
-  /** Evaluates a part of the program that only some calls need, by its name in the build. */
-  readonly load: (part: string) => unknown;
 }

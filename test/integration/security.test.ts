@@ -15,6 +15,7 @@ import {
   readdirSync,
   readFileSync,
   rmSync,
+  statSync,
   symlinkSync,
   writeFileSync,
 } from "node:fs";
@@ -262,6 +263,23 @@ test("/dev/null that the image makes a link masks nothing with it (CVE-2025-3113
         assert.match(line.split(" ")[3] as string, /^\/(null)?$/, line);
       }
     });
+  }
+});
+
+test("a masked file is no handle on the host’s /dev/null", () => {
+  const before = statSync("/dev/null").mode;
+  // The owner of a device node may change its mode without any capability.
+  const bundle = shellBundle("chmod 667 /masked; chown 1:1 /masked; true", {
+    prepare: (rootfs) => writeFileSync(join(rootfs, "masked"), ""),
+    edit: (config) => {
+      config.linux.maskedPaths.push("/masked");
+    },
+  });
+  try {
+    assert.equal(runs(bundle).status, 0);
+    assert.equal(statSync("/dev/null").mode, before);
+  } finally {
+    chmodSync("/dev/null", before & 0o7777);
   }
 });
 

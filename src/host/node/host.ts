@@ -83,7 +83,3 @@ export const fork: Host["fork"] = () => {
 export const args: Host["args"] = () => process.argv.slice(1);
 
 export const env: Host["env"] = (name) => process.env[name];
-
-export const load: Host["load"] = (part) => {
-  throw new ReferenceError(`the program has no part named ${part} in Node.js`);
-};

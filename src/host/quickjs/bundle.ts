@@ -1,33 +1,80 @@
 /**
- * Bundles a TypeScript program into one script for QuickJS: `bundle.ts ENTRY OUT [--debug]`. In a test program,
- * `node:test` and `node:assert/strict` are the small harness beside the tests.
+ * Bundles a TypeScript program for QuickJS and compiles it: `bundle.ts ENTRY OUTDIR [--debug]`. What the program
+ * imports dynamically becomes a module of its own, which is loaded only when a call needs it. Leaves in OUTDIR the
+ * modules as JavaScript and as bytecode, and modules.S, the table that main.c finds them by, the entry first.
  */
+import { execFileSync } from "node:child_process";
+import { mkdirSync, rmSync, writeFileSync } from "node:fs";
+import { basename, dirname } from "node:path";
+import { fileURLToPath } from "node:url";
 import { build } from "esbuild";
 
-const here = import.meta.dirname ?? new URL(".", import.meta.url).pathname;
-const [entry, outfile, ...flags] = process.argv.slice(2);
-if (!entry || !outfile) throw new Error("usage: bundle.ts ENTRY OUT [--debug]");
+const here = dirname(fileURLToPath(import.meta.url));
+const compiler = "build/quickjs/compile";
+
+const [entry, outdir, ...flags] = process.argv.slice(2);
+if (!entry || !outdir) throw new Error("usage: bundle.ts ENTRY OUTDIR [--debug]");
 const debug = flags.includes("--debug");
 
-await build({
-  entryPoints: [entry],
-  outfile,
-  bundle: true,
-  format: "iife",
-  target: "es2023",
-  conditions: ["quickjs"],
-  mainFields: ["module", "main"],
-  inject: [`${here}/globals.ts`],
-  alias: Object.fromEntries(
-    ["events", "child_process", "path", "fs", "process"].map((name) => [
-      `node:${name}`,
-      `${here}/node/${name}.ts`,
-    ]),
-  ),
-  minifySyntax: true,
-  minifyWhitespace: !debug,
-  minifyIdentifiers: !debug,
-  keepNames: false,
-  legalComments: "none",
-  logLevel: "warning",
-});
+rmSync(outdir, { recursive: true, force: true });
+mkdirSync(outdir, { recursive: true });
+const { outputs } = (await bundle(entry, outdir)).metafile;
+const files = Object.entries(outputs)
+  .sort(([, a], [, b]) => Number(b.entryPoint === entry) - Number(a.entryPoint === entry))
+  .map(([path]) => path);
+for (const file of files) {
+  // Names for stack traces are kept in a debug build only.
+  const strip = debug ? [] : ["--strip"];
+  execFileSync(compiler, [...strip, file, `${file}.bc`, basename(file)], { stdio: "inherit" });
+}
+writeFileSync(`${outdir}/modules.S`, moduleTable(files));
+
+function bundle(entryPoint: string, directory: string) {
+  // In a test program `node:test` and `node:assert/strict` are the harness beside the tests; the others are what
+  // commander imports.
+  const nodeModules = ["events", "child_process", "path", "fs", "process"].map((name) => [
+    `node:${name}`,
+    `${here}/node/${name}.ts`,
+  ]);
+  return build({
+    entryPoints: [entryPoint],
+    outdir: directory,
+    entryNames: "[name]",
+    chunkNames: "[name]-[hash]",
+    bundle: true,
+    splitting: true,
+    format: "esm",
+    target: "es2023",
+    conditions: ["quickjs"],
+    mainFields: ["module", "main"],
+    inject: [`${here}/globals.ts`],
+    alias: Object.fromEntries(nodeModules),
+    minifySyntax: true,
+    minifyWhitespace: !debug,
+    minifyIdentifiers: !debug,
+    legalComments: "none",
+    logLevel: "warning",
+    metafile: true,
+  });
+}
+
+/** `struct module modules[]` of host.h, with the bytecode in read-only memory. */
+function moduleTable(paths: readonly string[]): string {
+  const data = paths.map(
+    (path, i) => `name${i}: .asciz "${basename(path)}"
+    .balign 8
+start${i}: .incbin "${path}.bc"
+end${i}:`,
+  );
+  const rows = paths.map((_, i) => `    .quad name${i}, start${i}, end${i}`);
+  return `    .section .rodata
+${data.join("\n")}
+    .section .data.rel.ro, "aw"
+    .balign 8
+    .globl modules
+modules:
+${rows.join("\n")}
+    .quad 0, 0, 0
+    .section .note.GNU-stack, "", %progbits
+`;
+}

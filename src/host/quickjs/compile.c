@@ -1,4 +1,4 @@
-/* Build tool: compiles one JavaScript file to QuickJS bytecode. Usage: compile [--strip] FILE.js OUT NAME */
+/* Build tool: compiles a JavaScript module to QuickJS bytecode. Usage: compile [--strip] FILE.js OUT NAME */
 #include <quickjs/quickjs.h>
 
 #include <stdio.h>
@@ -43,7 +43,7 @@ int main(int argc, char **argv)
     JSContext *ctx = JS_NewContext(runtime);
     JS_SetStripInfo(runtime, strip ? JS_STRIP_SOURCE | JS_STRIP_DEBUG : JS_STRIP_SOURCE);
     JSValue code = JS_Eval(ctx, text, length, files[2],
-                           JS_EVAL_TYPE_GLOBAL | JS_EVAL_FLAG_STRICT | JS_EVAL_FLAG_COMPILE_ONLY);
+                           JS_EVAL_TYPE_MODULE | JS_EVAL_FLAG_COMPILE_ONLY);
     if (JS_IsException(code))
         return fail("syntax error:", JS_ToCString(ctx, JS_GetException(ctx)));
     uint8_t *bytecode = JS_WriteObject(ctx, &size, code, JS_WRITE_OBJ_BYTECODE);

@@ -7,13 +7,13 @@
 #include <stddef.h>
 #include <stdint.h>
 
-/* A piece of the program as bytecode; the table is made by the build (chunks.S) and ends with a NULL name. */
-struct chunk {
+/* A module of the program as bytecode; the table is made by the build and ends with a NULL name. */
+struct module {
     const char *name;
     const uint8_t *start;
     const uint8_t *end;
 };
-extern const struct chunk chunks[];
+extern const struct module modules[];
 
 /* natives.c: defines the global object `nativeHost` that host.ts wraps. */
 bool define_natives(JSContext *ctx, int argc, char **argv, char **envp);

@@ -8,7 +8,6 @@ interface NativeHost {
   address: (view: ArrayBufferView) => number;
   fork: (cloneArgs: Uint8Array, child: () => never) => number;
   decode: (bytes: ArrayBuffer) => string;
-  load: (part: string) => unknown;
 }
 declare const nativeHost: NativeHost;
 
@@ -24,4 +23,4 @@ export const env: Host["env"] = (name) => {
   return undefined;
 };
 
-export const { syscall, address, fork, load } = nativeHost;
+export const { syscall, address, fork } = nativeHost;

@@ -237,27 +237,10 @@ static JSValue native_decode(JSContext *ctx, JSValueConst self, int argc, JSValu
     return JS_NewStringLen(ctx, (const char *)bytes, length);
 }
 
-/* load(name): runs another chunk of the program and returns the value of its last expression. */
-static JSValue native_load(JSContext *ctx, JSValueConst self, int argc, JSValueConst *argv)
-{
-    (void)self, (void)argc;
-    const char *name = JS_ToCString(ctx, argv[0]);
-    if (!name)
-        return JS_EXCEPTION;
-    const struct chunk *chunk = chunks;
-    while (chunk->name && strcmp(chunk->name, name) != 0)
-        chunk++;
-    JSValue code = chunk->name ? JS_ReadObject(ctx, chunk->start, (size_t)(chunk->end - chunk->start),
-                                               JS_READ_OBJ_BYTECODE | JS_READ_OBJ_ROM_DATA)
-                               : JS_ThrowReferenceError(ctx, "the program has no part named %s", name);
-    JS_FreeCString(ctx, name);
-    return JS_IsException(code) ? code : JS_EvalFunction(ctx, code);
-}
-
 static const JSCFunctionListEntry natives[] = {
     JS_CFUNC_DEF("syscall", 7, native_syscall), JS_CFUNC_DEF("address", 1, native_address),
     JS_CFUNC_DEF("fork", 2, native_fork),       JS_CFUNC_DEF("encode", 1, native_encode),
-    JS_CFUNC_DEF("decode", 1, native_decode),   JS_CFUNC_DEF("load", 1, native_load),
+    JS_CFUNC_DEF("decode", 1, native_decode),
 };
 
 /* The strings as bytes: the TypeScript side decodes them, and can say which one is not UTF-8. */

@@ -1,0 +1,86 @@
+/** What an error looks like on standard error and in the log file. */
+import assert from "node:assert/strict";
+import { mkdtempSync, readFileSync, statSync } from "node:fs";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
+import { test } from "node:test";
+import { logLine } from "../../../src/cli/log.ts";
+import { Failure } from "../../../src/failure.ts";
+import { record } from "./recorder.ts";
+
+const newLog = (): string => join(mkdtempSync(join(tmpdir(), "tsrun-log-")), "log");
+const fail = (error: unknown) => () => {
+  throw error;
+};
+const date = new Date("2024-05-06T07:08:09.123Z");
+
+test("log lines are those of runc", () => {
+  assert.equal(
+    logLine("text", "error", 'a "b"\nc', date),
+    'time="2024-05-06T07:08:09Z" level=error msg="a \\"b\\"\\nc"\n',
+  );
+  assert.equal(
+    logLine("json", "warning", 'a "b"', date),
+    '{"level":"warning","msg":"a \\"b\\"","time":"2024-05-06T07:08:09Z"}\n',
+  );
+});
+
+test("an error of the runtime is one line, status 1", () => {
+  const { status, stdout, stderr } = record(["run", "c"], fail(new Failure("mounting\n/x")));
+  assert.deepEqual([status, stdout, stderr], [1, "", "tsrun: mounting /x\n"]);
+});
+
+test("a mistake of the program is one line that says so", () => {
+  const { status, stderr } = record(["run", "c"], fail(new TypeError("x is not a function")));
+  assert.deepEqual(
+    [status, stderr],
+    [1, "tsrun: internal error: TypeError: x is not a function\n"],
+  );
+  assert.match(
+    record(["run", "c"], fail("thrown text")).stderr,
+    /^tsrun: internal error: thrown text\n$/,
+  );
+});
+
+test("--debug adds the stack", () => {
+  const { stderr } = record(["--debug", "run", "c"], fail(new Failure("mounting /x")));
+  assert.match(stderr, /^tsrun: mounting \/x\n[\s\S]*\n +at .*errors\.node\.test/);
+});
+
+test("the log gets the error, too, and appends", () => {
+  const log = newLog();
+  const { stderr } = record(["--log", log, "start", "c"], fail(new Failure("one")));
+  assert.equal(stderr, "tsrun: one\n");
+  record(["--log", log, "--log-format", "json", "start", "c"], fail(new Failure("two")));
+  const [first, second, ...rest] = readFileSync(log, "utf8").split("\n");
+  assert.match(first ?? "", /^time="\d{4}-\d\d-\d\dT\d\d:\d\d:\d\dZ" level=error msg="one"$/);
+  const { level, msg } = JSON.parse(second ?? "") as { level: string; msg: string };
+  assert.deepEqual([level, msg], ["error", "two"]);
+  assert.deepEqual(rest, [""]);
+});
+
+test("the log gets errors of the command's own options", () => {
+  const log = newLog();
+  const { stderr } = record(["--log", log, "run", "--nonsense", "c"]);
+  assert.match(stderr, /--nonsense/);
+  assert.match(readFileSync(log, "utf8"), /level=error msg="unknown option '--nonsense'/);
+});
+
+test("the log exists before the runtime is called, with runc's mode", () => {
+  const log = newLog();
+  let mode = 0;
+  record(["--log", log, "run", "c"], () => {
+    mode = statSync(log).mode & 0o777;
+  });
+  assert.equal(mode, 0o644 & ~process.umask());
+});
+
+test("warnings go to the log, without one to standard error", () => {
+  const log = newLog();
+  const logged = record(["--log", log, "start", "c"]);
+  logged.context?.warn("beware");
+  assert.match(readFileSync(log, "utf8"), /level=warning msg="beware"/);
+  const shown = record(["start", "c"]);
+  shown.context?.warn("beware");
+  assert.equal(shown.stderr, "tsrun: warning: beware\n");
+});

@@ -1,0 +1,195 @@
+/** Which command line makes which call of the runtime, and which makes none. */
+import assert from "node:assert/strict";
+import { test } from "node:test";
+import { readAnyCall, readCall, readGlobals } from "../../../src/cli/commandLine.ts";
+import { commands } from "../../../src/cli/commands.ts";
+import { globalOptions } from "../../../src/cli/globals.ts";
+import { CONTAINER_STATUS, type Recording, record } from "./recorder.ts";
+
+// The tests' own environment does not decide.
+for (const name of ["LISTEN_FDS", "XDG_RUNTIME_DIR"]) delete process.env[name];
+
+const created = {
+  id: "c",
+  bundle: ".",
+  consoleSocket: undefined,
+  pidFile: undefined,
+  noPivot: false,
+  noNewKeyring: false,
+  preserveFds: 0,
+};
+const ran = { ...created, detach: false, keep: false };
+
+const right: [line: string, ...call: Recording["calls"][number]][] = [
+  ["create c", "create", created],
+  ["create --bundle /b c", "create", { ...created, bundle: "/b" }],
+  ["create --bundle=/b c", "create", { ...created, bundle: "/b" }],
+  ["create --bundle= c", "create", created],
+  ["create -b /b c", "create", { ...created, bundle: "/b" }],
+  ["create c -b/b", "create", { ...created, bundle: "/b" }],
+  ["create --console-socket s c", "create", { ...created, consoleSocket: "s" }],
+  ["create --pid-file p c", "create", { ...created, pidFile: "p" }],
+  ["create --no-pivot c", "create", { ...created, noPivot: true }],
+  ["create --no-new-keyring c", "create", { ...created, noNewKeyring: true }],
+  ["create --preserve-fds 0 c", "create", created],
+  ["create -- -c", "create", { ...created, id: "-c" }],
+  ["run c", "run", ran],
+  ["run c -d", "run", { ...ran, detach: true }],
+  ["run --detach c", "run", { ...ran, detach: true }],
+  ["run -db /b c", "run", { ...ran, detach: true, bundle: "/b" }],
+  ["run --keep c", "run", { ...ran, keep: true }],
+  ["run --no-subreaper c", "run", ran],
+  ["run --no-pivot --no-new-keyring c", "run", { ...ran, noPivot: true, noNewKeyring: true }],
+  ["start c", "start", "c"],
+  ["state c", "state", "c"],
+  ["kill c", "kill", "c", 15, { all: false }],
+  ["kill c KILL", "kill", "c", 9, { all: false }],
+  ["kill c sigkill", "kill", "c", 9, { all: false }],
+  ["kill --all c 9", "kill", "c", 9, { all: true }],
+  ["kill c 9 -a", "kill", "c", 9, { all: true }],
+  ["delete c", "remove", "c", { force: false }],
+  ["delete --force c", "remove", "c", { force: true }],
+  ["delete c -f", "remove", "c", { force: true }],
+];
+
+const split = (line: string): string[] => line.split(" ");
+
+for (const [line, ...call] of right)
+  test(`tsrun ${line}`, () => {
+    const { calls, status, stderr } = record(split(line));
+    assert.deepEqual(calls, [call]);
+    assert.equal(stderr, "");
+    assert.equal(status, call[0] === "run" ? CONTAINER_STATUS : 0);
+  });
+
+test("the lean parsers and the whole program read the same", () => {
+  const output = { write: assert.fail, writeError: assert.fail };
+  for (const [line] of right)
+    for (const globals of ["", "--debug ", "--root /r --log-format=json "]) {
+      const argv = split(globals + line);
+      const lean = readCall(argv, readGlobals(argv), output);
+      const whole = readAnyCall(argv, output);
+      assert.ok(lean && whole);
+      assert.equal(lean.command, whole.command);
+      assert.deepEqual(lean.args, whole.args);
+      // Of the options that are not given, the whole program knows the defaults.
+      assert.deepEqual({ ...defaults(whole.flags), ...lean.flags }, whole.flags);
+    }
+});
+
+/** What commander says of the `--no-` options that a command has. */
+function defaults(flags: object): object {
+  const negated = ["pivot", "newKeyring", "subreaper"].filter((flag) => flag in flags);
+  return Object.fromEntries(negated.map((flag) => [flag, true]));
+}
+
+const contexts: [globals: string, root: string, cgroupManager: string][] = [
+  ["", "/run/tsrun", "cgroupfs"],
+  ["--root /r", "/r", "cgroupfs"],
+  ["--root=/r/../s//t/.", "/s/t", "cgroupfs"],
+  ["--root r", `${process.cwd()}/r`, "cgroupfs"],
+  ["--cgroup-manager=cgroupfs", "/run/tsrun", "cgroupfs"],
+  ["--cgroup-manager disabled --root /r", "/r", "disabled"],
+  ["--debug --rootless=true", "/run/tsrun", "cgroupfs"],
+  ["--rootless false --log-format json", "/run/tsrun", "cgroupfs"],
+  ["--rootless auto --log-format=text", "/run/tsrun", "cgroupfs"],
+];
+
+for (const [globals, root, cgroupManager] of contexts)
+  test(`tsrun ${globals} start c`, () => {
+    const { context, stderr } = record(split(`${globals} start c`.trim()));
+    assert.equal(stderr, "");
+    assert.equal(context?.root, root);
+    assert.equal(context?.cgroupManager, cgroupManager);
+  });
+
+const wrong: [line: string, message: RegExp][] = [
+  ["nonsense", /unknown command 'nonsense'/],
+  ["rnu c", /unknown command 'rnu' \(Did you mean run\?\)/],
+  ["constructor c", /unknown command 'constructor'/],
+  ["help nonsense", /no help for 'nonsense'/],
+  ["--nonsense", /unknown option '--nonsense'/],
+  ["--nonsense run c", /unknown option '--nonsense'/],
+  ["--debug=yes run c", /unknown option '--debug=yes'/],
+  ["run --bundel /b c", /unknown option '--bundel' \(Did you mean --bundle\?\)/],
+  ["run -x c", /unknown option '-x'/],
+  ["run --root /r c", /unknown option '--root'/],
+  ["start -b /b c", /unknown option '-b'/],
+  ["--root", /'--root <path>' argument missing/],
+  ["run c --bundle", /--bundle <path>' argument missing/],
+  ["create", /missing required argument 'container-id'/],
+  ["run -b /b", /missing required argument 'container-id'/],
+  ["start", /missing required argument 'container-id'/],
+  ["state", /missing required argument 'container-id'/],
+  ["kill", /missing required argument 'container-id'/],
+  ["delete -f", /missing required argument 'container-id'/],
+  ["create c d", /too many arguments for 'create'. Expected 1 argument but got 2/],
+  ["run c d", /too many arguments/],
+  ["start c d", /too many arguments/],
+  ["state c d", /too many arguments/],
+  ["kill c 9 d", /too many arguments/],
+  ["delete c d", /too many arguments/],
+  ["spec c", /too many arguments/],
+  ["kill c NONE", /unknown signal "NONE".* such as TERM/],
+  ["kill c 65", /unknown signal "65"/],
+  ["kill c 0", /unknown signal "0"/],
+  ["kill c -9", /unknown signal "-9"/],
+  ["run --preserve-fds two c", /--preserve-fds is "two"/],
+  ["run --preserve-fds -1 c", /--preserve-fds is "-1"/],
+  ["run --preserve-fds 1e3 c", /--preserve-fds is "1e3"/],
+  ["run --preserve-fds 999999999 c", /descriptor \d+ is not open/],
+  ["--log-format xml state c", /--log-format is "xml": expected text or json/],
+  ["--rootless maybe state c", /--rootless is "maybe": expected true, false or auto/],
+  ["--cgroup-manager=systemd run c", /systemd cgroup manager is not supported yet/],
+  ["--systemd-cgroup run c", /systemd cgroup manager is not supported yet/],
+  ["--cgroup-manager=none run c", /expected cgroupfs, systemd or disabled/],
+  ["--root / state c", /--root is "\/"/],
+  ["--root /x/.. state c", /--root is "\/x\/\.\."/],
+  ["--log /no/such/log state c", /writing the log \/no\/such\/log: .*ENOENT/],
+];
+
+for (const [line, message] of wrong)
+  test(`tsrun ${line}: refused`, () => {
+    const { calls, status, stdout, stderr } = record(split(line));
+    assert.deepEqual(calls, []);
+    assert.equal(status, 1);
+    assert.equal(stdout, "");
+    assert.match(stderr, message);
+    assert.match(stderr, /^tsrun: [^\n]+\n$/);
+  });
+
+test("--help and no command: the whole program", () => {
+  for (const argv of [["--help"], ["-h"], ["help"], [], ["--debug"], ["--debug", "--help"]]) {
+    const { status, stdout, stderr, calls } = record(argv);
+    assert.deepEqual([status, stderr, calls], [0, "", []]);
+    for (const name of commands.keys()) assert.match(stdout, new RegExp(`^  ${name} .*\\S`, "m"));
+    for (const flags in globalOptions) assert.ok(stdout.includes(flags), flags);
+  }
+});
+
+for (const [name, command] of commands)
+  test(`${name} --help`, () => {
+    for (const argv of [
+      [name, "--help"],
+      [name, "-h"],
+      ["help", name],
+      [name, "some", "thing", "--help"],
+    ]) {
+      const { status, stdout, stderr, calls } = record(argv);
+      assert.deepEqual([status, stderr, calls], [0, "", []]);
+      assert.ok(stdout.startsWith(`Usage: tsrun ${name} `), stdout);
+      assert.ok(stdout.includes(command.summary));
+      for (const flags in command.options) assert.ok(stdout.includes(flags), flags);
+    }
+  });
+
+test("--version", () => {
+  for (const option of ["--version", "-v"])
+    assert.match(record([option]).stdout, /^tsrun version \d+\.\d+\.\d+\nspec: 1\.3\.0\n$/);
+});
+
+test("state prints JSON", () => {
+  const { stdout } = record(["state", "c"]);
+  assert.ok(stdout.startsWith('{\n  "ociVersion": "1.3.0",\n  "id": "c",\n'), stdout);
+  assert.ok(stdout.endsWith("\n}\n"));
+});

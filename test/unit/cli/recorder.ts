@@ -1,0 +1,54 @@
+/** Runs command lines with a runtime that only records what it is asked for. */
+import type { Runtime } from "../../../src/cli/command.ts";
+import { program } from "../../../src/cli/program.ts";
+import type { Context } from "../../../src/runtime/context.ts";
+
+export interface Recording {
+  status: number;
+  stdout: string;
+  stderr: string;
+  /** The runtime's functions that were called, each with its arguments after the context. */
+  calls: [name: keyof Runtime, ...args: unknown[]][];
+  context: Context | undefined;
+}
+
+export const CONTAINER_STATUS = 7;
+
+/** `failing`: what the runtime does before it returns. */
+export function record(argv: readonly string[], failing: () => void = () => {}): Recording {
+  const recording: Recording = {
+    status: -1,
+    stdout: "",
+    stderr: "",
+    calls: [],
+    context: undefined,
+  };
+  const note = (name: keyof Runtime, context: Context, ...args: unknown[]): void => {
+    recording.context = context;
+    recording.calls.push([name, ...args]);
+    failing();
+  };
+  const runtime: Runtime = {
+    create: (...args) => note("create", ...args),
+    run: (...args) => {
+      note("run", ...args);
+      return CONTAINER_STATUS;
+    },
+    start: (...args) => note("start", ...args),
+    state: (context, id) => {
+      note("state", context, id);
+      return { ociVersion: "1.3.0", id, status: "stopped", bundle: "/b" };
+    },
+    kill: (...args) => note("kill", ...args),
+    remove: (...args) => note("remove", ...args),
+  };
+  recording.status = program(() => argv, runtime, {
+    write: (text) => {
+      recording.stdout += text;
+    },
+    writeError: (text) => {
+      recording.stderr += text;
+    },
+  });
+  return recording;
+}
