@@ -46,7 +46,7 @@ export function applyDeviceFilter(group: number, devices: readonly LinuxDeviceCg
       attachToCgroup(group, loaded, BPF_CGROUP_DEVICE),
     );
   } catch (error) {
-    throw new Failure("limit the container to its devices", {
+    throw new Failure("limiting the container to its devices", {
       cause: error,
       pointer: "/linux/resources/devices",
       hint: isErrno(error, EPERM)

@@ -1,5 +1,4 @@
 /** How a container comes into a cgroup: the choices of --cgroup-manager. */
-
 import { doing, Failure } from "../failure.ts";
 import { using } from "../linux/fs.ts";
 import { cgroupOf } from "../linux/proc.ts";
@@ -37,7 +36,7 @@ export type CgroupDriver = (cgroupsPath: string | undefined, id: string) => Chos
 /** The cgroup v2 filesystem itself. */
 const cgroupfs: CgroupDriver = (cgroupsPath, id) => {
   const inConfig = cgroupsPath ? "/linux/cgroupsPath" : undefined;
-  const path = doing("choose the container's cgroup", inConfig, () => {
+  const path = doing("choosing the container's cgroup", inConfig, () => {
     const chosen = groupPath(cgroupsPath, id, ownGroup);
     inGroup(chosen, (group) => refuseOccupied(group, chosen));
     return chosen;
@@ -45,13 +44,13 @@ const cgroupfs: CgroupDriver = (cgroupsPath, id) => {
   return {
     path,
     place(start) {
-      const group = doing("place the container", inConfig, () => createCgroup(path));
+      const group = doing("placing the container", inConfig, () => createCgroup(path));
       try {
         return { child: start(group), group };
       } catch (error) {
         // Looked at only now: reading a group's type costs as much as all the rest, and clone3(2) says EOPNOTSUPP.
         using(group, (fd) =>
-          doing("place the container", inConfig, () => refuseThreaded(fd, path)),
+          doing("placing the container", inConfig, () => refuseThreaded(fd, path)),
         );
         throw error;
       }

@@ -44,7 +44,7 @@ export function createCgroup(path: string): number {
       return openBelow(root, below);
     } catch (error) {
       for (const group of made.reverse()) unless([EBUSY, ENOENT], () => rmdirAt(root, group));
-      throw new Failure(`make the cgroup ${path}`, { cause: error, hint: remedy(error) });
+      throw new Failure(`making the cgroup ${path}`, { cause: error, hint: remedy(error) });
     }
   });
 }
@@ -120,7 +120,7 @@ export function killCgroup(path: string): void {
       unless([ENODEV], () => writeText("cgroup.kill", "1", O_WRONLY, group)),
     );
   } catch (error) {
-    throw new Failure(`kill the processes of the cgroup ${path}`, { cause: error });
+    throw new Failure(`killing the processes of the cgroup ${path}`, { cause: error });
   }
 }
 
@@ -159,7 +159,10 @@ export function removeCgroup(path: string): void {
       if (above !== undefined) using(above, (fd) => removeGroup(fd, name));
     });
   } catch (error) {
-    throw new Failure(`remove the cgroup ${path}`, { cause: error });
+    throw new Failure(`removing the cgroup ${path}`, {
+      cause: error,
+      hint: isErrno(error, EBUSY) ? "processes are still in it" : undefined,
+    });
   }
 }
 

@@ -19,14 +19,23 @@ import { mountInfo } from "../linux/proc.ts";
 const USUAL_MOUNT_POINTS = ["/sys/fs/cgroup", "/sys/fs/cgroup/unified"];
 
 /** Runs `use` with the root directory of the hierarchy. Throws a Failure on a host that has none mounted. */
-export function inHierarchy<T>(use: (root: number) => T): T {
-  for (const mountPoint of USUAL_MOUNT_POINTS) {
+export const inHierarchy = <T>(use: (root: number) => T): T => using(openHierarchy().root, use);
+
+/** The path at which the hierarchy is mounted. Throws a Failure on a host that has none mounted. */
+export function hierarchyMountPoint(): string {
+  const { mountPoint, root } = openHierarchy();
+  close(root);
+  return mountPoint;
+}
+
+function openHierarchy(): { mountPoint: string; root: number } {
+  const candidates = function* () {
+    yield* USUAL_MOUNT_POINTS;
+    yield* mountPoints();
+  };
+  for (const mountPoint of candidates()) {
     const root = openCgroup2(mountPoint);
-    if (root !== undefined) return using(root, use);
-  }
-  for (const mountPoint of mountPoints()) {
-    const root = openCgroup2(mountPoint);
-    if (root !== undefined) return using(root, use);
+    if (root !== undefined) return { mountPoint, root };
   }
   throw new Failure("no cgroup v2 filesystem is mounted on this host", {
     hint: "mount one, or run without cgroups: --cgroup-manager=disabled",

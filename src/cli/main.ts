@@ -2,18 +2,38 @@
 import { args } from "#host";
 import { writeAll } from "../linux/fs.ts";
 import { exit } from "../linux/process.ts";
-import { create } from "../runtime/create.ts";
-import { remove } from "../runtime/delete.ts";
-import { kill } from "../runtime/kill.ts";
-import { run } from "../runtime/run.ts";
-import { start } from "../runtime/start.ts";
-import { state } from "../runtime/state.ts";
-import { program } from "./program.ts";
+import type { Runtime } from "./command.ts";
 
-const runtime = { create, run, start, state, kill, remove };
+/** What each command needs of the runtime: modules of their own, so that a call loads no other's. */
+const parts: Readonly<Record<string, () => Promise<Partial<Runtime>>>> = {
+  create: () => import("../runtime/create.ts"),
+  run: () => import("../runtime/run.ts"),
+  start: () => import("../runtime/start.ts"),
+  state: () => import("../runtime/state.ts"),
+  kill: () => import("../runtime/kill.ts"),
+  delete: () => import("../runtime/delete.ts"),
+};
+
 const output = {
   write: (text: string) => writeAll(1, text),
   writeError: (text: string) => writeAll(2, text),
 };
 
+/** Any argument that names a command loads its part: which of them is the command, the program finds out. */
+async function loadRuntime(argv: readonly string[]): Promise<Runtime> {
+  const names = argv.filter((arg) => Object.hasOwn(parts, arg));
+  return Object.assign({}, ...(await Promise.all(names.map((name) => parts[name]?.()))));
+}
+
+/** Arguments that are not UTF-8 are reported by the program, which reads them again. */
+function readableArgs(): string[] {
+  try {
+    return args().slice(1);
+  } catch {
+    return [];
+  }
+}
+
+const runtime = await loadRuntime(readableArgs());
+const { program } = await import("./program.ts");
 exit(program(() => args().slice(1), runtime, output));

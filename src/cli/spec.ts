@@ -1,18 +1,9 @@
-import {
-  AT_FDCWD,
-  CGROUP2_SUPER_MAGIC,
-  EEXIST,
-  ENOENT,
-  O_CREAT,
-  O_EXCL,
-  O_WRONLY,
-  SYS_getegid,
-} from "#abi";
+import { AT_FDCWD, EEXIST, O_CREAT, O_EXCL, O_WRONLY, SYS_getegid } from "#abi";
 import { syscall } from "#host";
 import { Failure } from "../failure.ts";
 import { geteuid } from "../linux/credentials.ts";
-import { isErrno, unless } from "../linux/errno.ts";
-import { filesystemType, openPath, using, writeText } from "../linux/fs.ts";
+import { isErrno } from "../linux/errno.ts";
+import { writeText } from "../linux/fs.ts";
 import { defaultConfig, toRootless } from "../runtime/defaultConfig.ts";
 import type { Command } from "./command.ts";
 
@@ -49,16 +40,12 @@ following commands make a bundle from docker's hello-world image and run it:
 Running a container needs root privilege, unless its specification was made with --rootless, for
 the user who calls tsrun.`,
   execute(_environment, _args, flags) {
-    const config = defaultConfig({ cgroupNamespace: hasUnifiedCgroups() });
+    const config = defaultConfig();
     const wanted = flags.rootless ? toRootless(config, geteuid(), syscall(SYS_getegid)) : config;
     writeNew(`${flags.bundle || "."}/config.json`, JSON.stringify(wanted, null, "\t"));
     return 0;
   },
 };
-
-/** Whether the host has cgroup v2 alone, mounted where it belongs. */
-const hasUnifiedCgroups = (): boolean =>
-  unless([ENOENT], () => using(openPath("/sys/fs/cgroup"), filesystemType)) === CGROUP2_SUPER_MAGIC;
 
 function writeNew(path: string, text: string): void {
   try {

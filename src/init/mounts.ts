@@ -30,10 +30,18 @@ export interface MountPlan {
   pointer: string;
 }
 
-/** Reads the mounts of config.json. Relative bind sources are relative to the bundle. Throws a Failure. */
-export function planMounts(mounts: readonly Mount[], bundle: string): MountPlan[] {
+/**
+ * Reads the mounts of config.json. Relative bind sources are relative to the bundle; `hostCgroups` gives the place of the
+ * host's cgroup2 mount for a container without a cgroup namespace. Throws a Failure.
+ */
+export function planMounts(
+  mounts: readonly Mount[],
+  bundle: string,
+  hostCgroups: (() => string) | undefined,
+): MountPlan[] {
   return mounts.map((mount, i) => {
     const pointer = `/mounts/${i}`;
+    if (isCgroup(mount) && hostCgroups) return planHostCgroups(mount, hostCgroups(), pointer);
     const options = doing("reading the mount options", `${pointer}/options`, () => {
       const parsed = parseMountOptions(mount.options ?? []);
       return mount.type === "bind" && !parsed.bind ? { ...parsed, bind: "bind" as const } : parsed;
@@ -51,6 +59,17 @@ export function planMounts(mounts: readonly Mount[], bundle: string): MountPlan[
       pointer,
     };
   });
+}
+
+const isCgroup = ({ type }: Mount): boolean => type === "cgroup" || type === "cgroup2";
+
+/**
+ * In the host's cgroup namespace a new cgroup2 mount would be the host's own mounted again: the kernel then resets its
+ * options (nsdelegate, favordynmods) to those given now. A bind mount shows the same and changes nothing.
+ */
+function planHostCgroups(mount: Mount, source: string, pointer: string): MountPlan {
+  const options = { ...parseMountOptions(mount.options ?? []), bind: "bind" as const };
+  return { mount, destination: cleanPath(mount.destination), source, options, pointer };
 }
 
 /** Whether config.json brings a /dev of its own making, in which the default devices are to be made. */
@@ -135,7 +154,7 @@ function refuseOverProc(target: number, { mount, destination, pointer }: MountPl
 
 function createFilesystem({ mount, destination, options }: MountPlan, target: number): number {
   // cgroup v1 is not there to be mounted: whoever asks for `cgroup` gets the tree that tsrun uses.
-  const type = mount.type === "cgroup" ? "cgroup2" : (mount.type ?? "");
+  const type = isCgroup(mount) ? "cgroup2" : (mount.type ?? "");
   const parameters: FsParameter[] = [["source", mount.source || type], ...options.parameters];
   if (type === "tmpfs" && !options.parameters.some(([key]) => key === "mode"))
     parameters.push(["mode", (stat(target).mode & 0o7777).toString(8)]);

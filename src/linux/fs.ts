@@ -119,30 +119,27 @@ export function fcntl(fd: number, command: number, value = 0): number {
   return check(syscall(SYS_fcntl, fd, command, value), "fcntl", fd);
 }
 
-const CHUNK = 65536;
+/** Enough for most files of /proc and most configurations in one read(2); fresh memory costs more than the call. */
+const FIRST_READ = 8192;
 
 /** Reads to the end of a file. Throws a RangeError beyond `limit` bytes. */
 export function readBytes(fd: number, limit = Number.POSITIVE_INFINITY): Uint8Array {
-  const parts: Uint8Array[] = [];
-  let total = 0;
+  let buffer = new Uint8Array(FIRST_READ);
+  let length = 0;
   for (;;) {
-    const chunk = new Uint8Array(CHUNK);
-    const length = check(syscall(SYS_read, fd, chunk, chunk.length), "read", fd);
-    if (length === 0) return parts.length === 1 ? (parts[0] as Uint8Array) : concat(parts, total);
-    parts.push(chunk.subarray(0, length));
-    total += length;
-    if (total > limit) throw new RangeError(`the file is larger than ${limit} bytes`);
+    const free = buffer.subarray(length);
+    const read = check(syscall(SYS_read, fd, free, free.length), "read", fd);
+    if (read === 0) return buffer.subarray(0, length);
+    length += read;
+    if (length > limit) throw new RangeError(`the file is larger than ${limit} bytes`);
+    if (length === buffer.length) buffer = enlarged(buffer);
   }
 }
 
-function concat(parts: readonly Uint8Array[], total: number): Uint8Array {
-  const all = new Uint8Array(total);
-  let offset = 0;
-  for (const part of parts) {
-    all.set(part, offset);
-    offset += part.length;
-  }
-  return all;
+function enlarged(buffer: Uint8Array): Uint8Array<ArrayBuffer> {
+  const larger = new Uint8Array(buffer.length * 4);
+  larger.set(buffer);
+  return larger;
 }
 
 /** The text of a file of the host. Throws a TypeError if it is not UTF-8. */
@@ -351,10 +348,12 @@ export interface DirectoryEntry {
   type: number;
 }
 
+const DIRECTORY_READ = 8192;
+
 /** The entries of a directory, without `.` and `..`. Throws a TypeError for a name that is not UTF-8. */
 export function readDirectory(fd: number): DirectoryEntry[] {
   const entries: DirectoryEntry[] = [];
-  const buffer = new Uint8Array(CHUNK);
+  const buffer = new Uint8Array(DIRECTORY_READ);
   const view = new DataView(buffer.buffer);
   for (;;) {
     const length = check(syscall(SYS_getdents64, fd, buffer, buffer.length), "getdents64", fd);

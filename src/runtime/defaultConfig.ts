@@ -4,8 +4,8 @@ import { specVersion } from "../../spec/version.ts";
 
 const CAPABILITIES = ["CAP_AUDIT_WRITE", "CAP_KILL", "CAP_NET_BIND_SERVICE"];
 
-/** `cgroupNamespace`: with one of its own, as on hosts that have cgroup v2 alone. */
-export const defaultConfig = ({ cgroupNamespace }: { cgroupNamespace: boolean }) =>
+/** With a cgroup namespace, as runc writes it on hosts that have cgroup v2 alone: tsrun knows no other cgroups. */
+export const defaultConfig = () =>
   ({
     ociVersion: specVersion,
     process: {
@@ -28,7 +28,7 @@ export const defaultConfig = ({ cgroupNamespace }: { cgroupNamespace: boolean })
     mounts: MOUNTS,
     linux: {
       resources: { devices: [{ allow: false, access: "rwm" }] },
-      namespaces: [...NAMESPACES, ...(cgroupNamespace ? [{ type: "cgroup" } as const] : [])],
+      namespaces: NAMESPACES,
       maskedPaths: [
         "/proc/acpi",
         "/proc/asound",
@@ -45,12 +45,13 @@ export const defaultConfig = ({ cgroupNamespace }: { cgroupNamespace: boolean })
     },
   }) satisfies Spec;
 
-const NAMESPACES: readonly LinuxNamespace[] = [
+const NAMESPACES: LinuxNamespace[] = [
   { type: "pid" },
   { type: "network" },
   { type: "ipc" },
   { type: "uts" },
   { type: "mount" },
+  { type: "cgroup" },
 ];
 
 const MOUNTS: Mount[] = [

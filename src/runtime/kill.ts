@@ -20,13 +20,14 @@ export function kill(
   { all }: { all: boolean },
 ): void {
   const state = StateDirectory.get(context.root, id).read();
-  if (all && state?.cgroup !== undefined) return killAll(state.cgroup, signal);
-  if (!state || !withProcess(state, (pidfd) => sendSignal(pidfd, signal)))
-    throw new Failure(`the container ${id} is not running`);
+  if (all && state?.cgroup !== undefined) killAll(state.cgroup, signal);
+  else if (!state || !withProcess(state, (pidfd) => sendSignal(pidfd, signal)))
+    throw new Failure(`container not running: ${id} has no process`);
 }
 
 function killAll(cgroup: string, signal: number): void {
-  if (signal === SIGKILL) return killCgroup(cgroup);
-  for (const pid of cgroupProcesses(cgroup))
-    unless([ESRCH], () => using(pidfdOpen(pid), (pidfd) => sendSignal(pidfd, signal)));
+  if (signal === SIGKILL) killCgroup(cgroup);
+  else
+    for (const pid of cgroupProcesses(cgroup))
+      unless([ESRCH], () => using(pidfdOpen(pid), (pidfd) => sendSignal(pidfd, signal)));
 }

@@ -1,7 +1,8 @@
 /** Creating a container: from a checked bundle to a process that waits for `start`. */
 import { AT_FDCWD, F_GETFD, O_CREAT, O_TRUNC, O_WRONLY, SOCK_SEQPACKET, SOCK_STREAM } from "#abi";
 import { applyDeviceFilter } from "../cgroup/deviceFilter.ts";
-import { type ChosenCgroup, cgroupDrivers } from "../cgroup/driver.ts";
+import { type ChosenCgroup, cgroupDrivers, type Placed } from "../cgroup/driver.ts";
+import { hierarchyMountPoint } from "../cgroup/hierarchy.ts";
 import { doing, Failure } from "../failure.ts";
 import { planCapabilities } from "../init/capabilities.ts";
 import { type CreatorEnd, openChannel } from "../init/channel.ts";
@@ -137,6 +138,7 @@ function startInit(construction: Construction, cgroup: ChosenCgroup): CreatorEnd
   const { bundle, directory, context } = construction;
   const { config } = bundle;
   const namespaces = planNamespaces(config.linux?.namespaces ?? []);
+  const hasOwnCgroups = config.linux?.namespaces?.some(({ type }) => type === "cgroup");
   const channel = openChannel();
   const startSocket = listenAt(directory.socketPath(), SOCK_SEQPACKET);
   const execLock = directory.holdExecLock();
@@ -148,7 +150,11 @@ function startInit(construction: Construction, cgroup: ChosenCgroup): CreatorEnd
     process: bundle.process,
     state: hookState(construction.state, "creating"),
     rootfs: bundle.rootfs,
-    mounts: planMounts(config.mounts ?? [], bundle.path),
+    mounts: planMounts(
+      config.mounts ?? [],
+      bundle.path,
+      hasOwnCgroups ? undefined : hierarchyMountPoint,
+    ),
     namespaces,
     joins: openNamespaces(namespaces.joins),
     propagation: rootPropagation(config.linux?.rootfsPropagation),
@@ -160,16 +166,15 @@ function startInit(construction: Construction, cgroup: ChosenCgroup): CreatorEnd
     startSocket,
     foreign: [directory.fd, channel.creator.fd],
   };
-  const { child, group } = cgroup.place((groupFd) => {
-    if (groupFd !== undefined)
-      doing("setting the device rules", "/linux/resources/devices", () =>
-        applyDeviceFilter(groupFd, config.linux?.resources?.devices ?? []),
-      );
-    return inCreatorNamespaces(openNamespaces(namespaces.creatorJoins), () =>
+  const joins = openNamespaces(namespaces.creatorJoins);
+  const { child, group } = placeInCgroup(construction, cgroup, (groupFd) =>
+    inCreatorNamespaces(joins, () =>
       spawn({ flags: namespaces.cloneFlags, cgroup: groupFd }, () => initContainer(plan)),
-    );
-  });
+    ),
+  );
   construction.child = child;
+  // The rules bind the program, not its set-up: there is time for them while the process prepares itself.
+  if (group !== undefined) applyDeviceFilter(group, config.linux?.resources?.devices ?? []);
   construction.state.process = {
     pid: child.pid,
     startTime: processStatus(child.pid)?.startTime ?? 0,
@@ -183,6 +188,25 @@ function startInit(construction: Construction, cgroup: ChosenCgroup): CreatorEnd
   ])
     if (fd !== undefined) close(fd);
   return channel.creator;
+}
+
+/** Makes the process in its group. */
+function placeInCgroup(
+  { state }: Construction,
+  cgroup: ChosenCgroup,
+  make: (group: number | undefined) => Child,
+): Placed<Child> {
+  let made = false;
+  try {
+    return cgroup.place((group) => {
+      made = true;
+      return make(group);
+    });
+  } catch (error) {
+    // A group that could not be made is somebody else's, if it is there at all: it must not be cleaned up as ours.
+    if (!made) delete state.cgroup;
+    throw error;
+  }
 }
 
 /** Makes a child in namespaces that a process must be born into, and comes back: hooks run in the creator's own. */
@@ -205,13 +229,14 @@ function serve(construction: Construction, channel: CreatorEnd): void {
     if (received === undefined) throw endedEarly(construction.child as Child);
     const { message, descriptors } = received;
     if (message.type === "failed") throw Failure.from(message.failure);
-    if (message.type === "created") return close(channel.fd);
+    if (message.type === "created") break;
     if (message.type === "console") passTerminal(construction, descriptors[0] as number);
     else {
       runRuntimeHooks(construction);
       channel.send({ type: "proceed" });
     }
   }
+  close(channel.fd);
 }
 
 function endedEarly({ pidfd }: Child): Failure {

@@ -116,7 +116,7 @@ export class StateDirectory {
   static get(root: string, id: string): StateDirectory {
     const found = StateDirectory.find(root, id);
     if (found === undefined)
-      throw new Failure(`there is no container ${JSON.stringify(id)} in ${root}`);
+      throw new Failure(`the container ${JSON.stringify(id)} does not exist in ${root}`);
     return found;
   }
 

@@ -23,8 +23,9 @@ const files = Object.entries(outputs)
   .sort(([, a], [, b]) => Number(b.entryPoint === entry) - Number(a.entryPoint === entry))
   .map(([path]) => path);
 for (const file of files) {
-  // Names for stack traces are kept in a debug build only.
-  const strip = debug ? [] : ["--strip"];
+  // Names for stack traces are kept in a debug build only; import() needs those of its own module to find another.
+  const imports = outputs[file]?.imports.some(({ kind }) => kind === "dynamic-import");
+  const strip = debug || imports ? [] : ["--strip"];
   execFileSync(compiler, [...strip, file, `${file}.bc`, basename(file)], { stdio: "inherit" });
 }
 writeFileSync(`${outdir}/modules.S`, moduleTable(files));

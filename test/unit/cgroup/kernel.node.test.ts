@@ -201,7 +201,7 @@ test("a filter that cannot be attached is a failure that says where it comes fro
   throws(
     () => applyDeviceFilter(group),
     (error: Error) => {
-      match(error.message, /^limit the container to its devices: bpf\("BPF_PROG_ATTACH".*EBADF/);
+      match(error.message, /^limiting the container to its devices: bpf\("BPF_PROG_ATTACH".*EBADF/);
       match(error.message, /config\.json \/linux\/resources\/devices/);
       return true;
     },

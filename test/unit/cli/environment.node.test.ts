@@ -1,10 +1,10 @@
 /** What the environment decides: $XDG_RUNTIME_DIR for users, descriptors that systemd passes. */
 import assert from "node:assert/strict";
-import { chmodSync, closeSync, fstatSync, mkdtempSync, openSync, statSync } from "node:fs";
-import { tmpdir } from "node:os";
+import { chmodSync, closeSync, fstatSync, openSync, statSync } from "node:fs";
 import { join } from "node:path";
 import { afterEach, test } from "node:test";
 import { record } from "./recorder.ts";
+import { newDirectory } from "./scratch.ts";
 
 const NOBODY = 65534;
 
@@ -28,7 +28,7 @@ function unprivileged<T>(step: () => T): T {
 }
 
 test("a user's containers are below $XDG_RUNTIME_DIR, safe from being cleaned up", () => {
-  const dir = mkdtempSync(join(tmpdir(), "tsrun-xdg-"));
+  const dir = newDirectory();
   chmodSync(dir, 0o777);
   setEnvironment("XDG_RUNTIME_DIR", dir);
   for (let i = 0; i < 2; i++) {

@@ -1,14 +1,14 @@
 /** What an error looks like on standard error and in the log file. */
 import assert from "node:assert/strict";
-import { mkdtempSync, readFileSync, statSync } from "node:fs";
-import { tmpdir } from "node:os";
+import { readFileSync, statSync } from "node:fs";
 import { join } from "node:path";
 import { test } from "node:test";
 import { logLine } from "../../../src/cli/log.ts";
 import { Failure } from "../../../src/failure.ts";
 import { record } from "./recorder.ts";
+import { newDirectory } from "./scratch.ts";
 
-const newLog = (): string => join(mkdtempSync(join(tmpdir(), "tsrun-log-")), "log");
+const newLog = (): string => join(newDirectory(), "log");
 const fail = (error: unknown) => () => {
   throw error;
 };

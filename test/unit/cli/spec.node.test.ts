@@ -1,15 +1,13 @@
 /** `spec` and the default configuration, with runc's as the oracle where it is installed. */
 import assert from "node:assert/strict";
 import { spawnSync } from "node:child_process";
-import { mkdtempSync, readFileSync, statSync, writeFileSync } from "node:fs";
-import { tmpdir } from "node:os";
+import { readFileSync, statSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { test } from "node:test";
 import { readConfig } from "../../../spec/config.ts";
-import { defaultConfig } from "../../../src/runtime/defaultConfig.ts";
 import { record } from "./recorder.ts";
+import { newDirectory } from "./scratch.ts";
 
-const newDirectory = (): string => mkdtempSync(join(tmpdir(), "tsrun-spec-"));
 const configOf = (dir: string): string => readFileSync(join(dir, "config.json"), "utf8");
 
 function written(...options: string[]): string {
@@ -39,13 +37,6 @@ test("spec --rootless maps the user and takes nothing from the host that it cann
   assert.equal(linux?.resources, undefined);
   assert.equal(mounts?.find(({ destination }) => destination === "/sys")?.type, "none");
   assert.ok(!JSON.stringify(mounts).includes("gid="));
-});
-
-test("a cgroup namespace only where asked for", () => {
-  const types = (cgroupNamespace: boolean) =>
-    defaultConfig({ cgroupNamespace }).linux.namespaces.map(({ type }) => type);
-  assert.deepEqual(types(false), ["pid", "network", "ipc", "uts", "mount"]);
-  assert.deepEqual(types(true), ["pid", "network", "ipc", "uts", "mount", "cgroup"]);
 });
 
 test("spec does not overwrite, and says where it cannot write", () => {
