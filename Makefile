@@ -1,20 +1,40 @@
 # tsrun: TypeScript to one static binary. `make help` lists what can be made.
 SHELL := /bin/sh
 CC ?= cc
-TSX := node_modules/.bin/tsx
+PREFIX ?= /usr/local
 DEBUG ?= 0
+# Distributions keep runtimes and mount tools in folders that not every root shell looks into.
+export PATH := $(PATH):/usr/sbin:/sbin
 
-# clean and help need nothing that has to be found first.
-ifneq ($(filter-out clean help,$(or $(MAKECMDGOALS),all)),)
--include build/deps.mk
+# These need nothing that has to be found first: clean and help need nothing at all, demo and test
+# install it and then call make again.
+ifneq ($(filter-out clean help demo test,$(or $(MAKECMDGOALS),all)),)
+include build/deps.mk
 endif
 export CC UAPI_x86_64 UAPI_arm64 LIBC_x86_64 LIBC_arm64
 
 ARCH := $(subst aarch64,arm64,$(shell uname -m))
 QUICKJS := src/host/quickjs
 TYPESCRIPT := $(shell find src spec -name '*.ts')
+# With their folders, which say when a file has gone.
+UNIT_TESTS := $(shell find test/unit)
+# npm writes this file when it has installed everything.
+NODE_MODULES := node_modules/.package-lock.json
+TSX := node_modules/.bin/tsx
+GENERATED := build/generated/abi.stamp build/generated/spec.stamp
 
-CFLAGS := -O2 -g -std=gnu17 -D_GNU_SOURCE -Wall -Wextra -Wshadow -fPIE \
+# A debug build has a folder of its own: nothing of it gets into a release.
+ifeq ($(DEBUG),1)
+OUT := build/debug
+OPTIMIZE := -Og
+BUNDLE_FLAGS := --debug
+else
+OUT := build
+OPTIMIZE := -O2
+STRIP := strip
+endif
+
+CFLAGS := $(OPTIMIZE) -g -std=gnu17 -D_GNU_SOURCE -Wall -Wextra -Wshadow -fPIE \
 	-D_FORTIFY_SOURCE=2 -fstack-protector-strong -fstack-clash-protection -fcf-protection
 LDFLAGS := -static-pie -Wl,-z,relro,-z,now,-z,noexecstack
 ifeq ($(ARCH),arm64)
@@ -22,34 +42,69 @@ CFLAGS := $(filter-out -fcf-protection,$(CFLAGS)) -mbranch-protection=standard
 endif
 HOST_CFLAGS = $(CFLAGS) $(QUICKJS_CFLAGS) $(UAPI_$(ARCH))
 
-ifeq ($(DEBUG),1)
-BUNDLE_FLAGS := --debug
-else
-STRIP := strip
-endif
-
-.PHONY: all help demo test bench lint clean
+.PHONY: all help demo test test-unit test-integration lint bench install clean
 .DELETE_ON_ERROR:
 
-## all: build/tsrun
-all: build/tsrun
+## all: build/tsrun; with DEBUG=1 build/debug/tsrun, which has names in its stack traces
+all: $(OUT)/tsrun
 
 ## help: this list
 help:
 	@sed -n 's/^## //p' Makefile
 
-node_modules: package.json package-lock.json
+## demo: installs what is missing, builds, and shows a container from within (as root)
+demo:
+	@test/packages.sh demo
+	@$(MAKE) --no-print-directory build/tsrun
+	@test/demo.sh
+
+## test: installs what is missing, builds, and runs lint and all tests (as root)
+test:
+	@test/packages.sh test
+	@$(MAKE) --no-print-directory lint
+	@$(MAKE) --no-print-directory test-unit
+	@$(MAKE) --no-print-directory test-integration
+
+## test-unit: the unit tests in Node, and in the binary those that need no Node
+test-unit: $(OUT)/tsrun-unit
+	$(TSX) --test --test-reporter=spec $$(find test/unit -name '*.test.ts' | sort)
+	$(OUT)/tsrun-unit
+
+## test-integration: the binary on this kernel, beside runc and crun (as root)
+test-integration: build/tsrun
+	$(TSX) --test --test-reporter=spec --test-concurrency=1 $$(find test/integration -name '*.test.ts' | sort)
+
+## lint: biome and the TypeScript compiler
+lint: $(NODE_MODULES) $(GENERATED)
+	node_modules/.bin/biome check .
+	node_modules/.bin/tsc
+
+## bench: tsrun beside crun, runc and a floor in C (as root)
+bench: build/tsrun build/bench/launcher build/bench/floor
+	$(TSX) bench/run.ts
+
+## install: puts the binary into $(DESTDIR)$(PREFIX)/bin
+install: build/tsrun
+	install -D -m 755 build/tsrun $(DESTDIR)$(PREFIX)/bin/tsrun
+
+## clean: removes build/
+clean:
+	rm -rf build
+
+# Not `npm ci`: it fails where a registry lacks one of the optional packages for other platforms, of
+# which the lock file lists many and this machine needs none.
+$(NODE_MODULES): package.json package-lock.json
 	npm install --no-save --no-audit --no-fund
 	@touch $@
 
 build/deps.mk: $(wildcard $(QUICKJS)/deps/*)
-	$(QUICKJS)/deps/find.sh
+	@$(QUICKJS)/deps/find.sh
 
-build/generated/abi.stamp: build/deps.mk $(wildcard src/host/abi/*.ts) | node_modules
+build/generated/abi.stamp: build/deps.mk $(wildcard src/host/abi/*.ts) | $(NODE_MODULES)
 	$(TSX) src/host/abi/generate.ts
 	@touch $@
 
-build/generated/spec.stamp: $(wildcard spec/*.ts spec/*.json) | node_modules
+build/generated/spec.stamp: $(wildcard spec/*.ts spec/*.json) $(NODE_MODULES)
 	$(TSX) spec/generate.ts
 	@touch $@
 
@@ -57,32 +112,32 @@ build/quickjs/compile: $(QUICKJS)/compile.c build/deps.mk
 	@mkdir -p $(@D)
 	$(CC) -O2 -std=gnu17 -Wall -Wextra $(QUICKJS_CFLAGS) -o $@ $< $(QUICKJS_LIB) -lm -lpthread -ldl
 
-build/quickjs/%.o: $(QUICKJS)/%.c $(QUICKJS)/host.h build/deps.mk
+$(OUT)/quickjs/%.o: $(QUICKJS)/%.c $(QUICKJS)/host.h build/deps.mk Makefile
 	@mkdir -p $(@D)
 	$(CC) $(HOST_CFLAGS) -c -o $@ $<
 
 # A program is its modules as bytecode, linked with the host.
-build/program/modules.S: src/cli/main.ts $(TYPESCRIPT) build/generated/abi.stamp build/generated/spec.stamp build/quickjs/compile
+HOST := $(patsubst %,$(OUT)/quickjs/%.o,main natives protect)
+PROGRAM_NEEDS := $(TYPESCRIPT) $(GENERATED) $(NODE_MODULES) build/quickjs/compile
+
+$(OUT)/program/modules.S: src/cli/main.ts $(PROGRAM_NEEDS)
 	$(TSX) $(QUICKJS)/bundle.ts $< $(@D) $(BUNDLE_FLAGS)
 
-build/tsrun: build/program/modules.S $(patsubst %,build/quickjs/%.o,main natives protect)
+$(OUT)/tsrun: $(OUT)/program/modules.S $(HOST)
 	$(CC) $(CFLAGS) $(LDFLAGS) -o $@.new $^ $(QUICKJS_LIB) -lm -lpthread
 	$(if $(STRIP),$(STRIP) $@.new)
 	mv $@.new $@
 
+build/unit/tests.ts: $(UNIT_TESTS) | $(NODE_MODULES)
+	$(TSX) test/unit/harness/collect.ts
+
+$(OUT)/unit/program/modules.S: build/unit/tests.ts $(PROGRAM_NEEDS)
+	$(TSX) $(QUICKJS)/bundle.ts $< $(@D) --debug --alias node:test=$(CURDIR)/test/unit/harness/test.ts \
+		--alias node:assert/strict=$(CURDIR)/test/unit/harness/assert.ts
+
+$(OUT)/tsrun-unit: $(OUT)/unit/program/modules.S $(HOST)
+	$(CC) $(CFLAGS) $(LDFLAGS) -o $@ $^ $(QUICKJS_LIB) -lm -lpthread
+
 build/bench/%: bench/%.c
 	@mkdir -p $(@D)
 	$(CC) -static -O2 -Wall -Wextra -o $@ $<
-
-## bench: tsrun beside crun, runc and a floor in C
-bench: build/tsrun build/bench/launcher build/bench/floor
-	$(TSX) bench/run.ts
-
-## lint: biome and the TypeScript compiler
-lint: node_modules build/generated/abi.stamp build/generated/spec.stamp
-	node_modules/.bin/biome check .
-	node_modules/.bin/tsc
-
-## clean: remove build/
-clean:
-	rm -rf build

@@ -10,6 +10,7 @@ import {
   setCapabilities,
 } from "../linux/credentials.ts";
 import { isErrno } from "../linux/errno.ts";
+import { lookupNumber } from "../linux/names.ts";
 
 export interface CapabilityPlan {
   bounding: CapabilitySet;
@@ -27,7 +28,7 @@ export function planCapabilities(capabilities: LinuxCapabilities = {}): Capabili
   const set = (names: readonly string[] = []): CapabilitySet => {
     let bits = 0n;
     for (const name of names) {
-      const number = CAPABILITIES[name];
+      const number = lookupNumber(CAPABILITIES, name);
       if (number === undefined) unknown.add(name);
       else bits |= 1n << BigInt(number);
     }
@@ -43,8 +44,11 @@ export function planCapabilities(capabilities: LinuxCapabilities = {}): Capabili
   };
 }
 
-const has = (set: CapabilitySet, capability: number): boolean =>
-  ((set >> BigInt(capability)) & 1n) === 1n;
+/** Whether a set has a capability, by the half that it is in: numbers are quicker than bigints. */
+const has = (set: CapabilitySet, capability: number): boolean => {
+  const half = Number(capability < 32 ? set & 0xffff_ffffn : set >> 32n);
+  return ((half >>> (capability & 31)) & 1) === 1;
+};
 
 /** The kernel's own limit: the sets are 64 bits wide. */
 const CAPABILITY_BITS = 64;

@@ -12,8 +12,11 @@ export type FromInit =
   | { type: "warning"; message: string }
   | { type: "failed"; failure: FailureData };
 
-/** To the container's process: the hooks that wait for it have run. */
-export type ToInit = { type: "proceed" };
+/**
+ * To the container's process: first `handover` with the socket that listens for `start` and the lock to hold until
+ * execve; then, if there are hooks that wait for it, `proceed` when they have run.
+ */
+export type ToInit = { type: "handover" } | { type: "proceed" };
 
 /** A message is short: only errors have a length of their own, and they are cut to fit. */
 const MESSAGE_MAX = 65536;
@@ -46,7 +49,12 @@ export class Channel<In, Out> {
 export type CreatorEnd = Channel<FromInit, ToInit>;
 export type InitEnd = Channel<ToInit, FromInit>;
 
-export function openChannel(): { creator: CreatorEnd; init: InitEnd } {
+export interface ChannelEnds {
+  creator: CreatorEnd;
+  init: InitEnd;
+}
+
+export function openChannel(): ChannelEnds {
   const [creator, init] = socketpair(SOCK_SEQPACKET);
   return { creator: new Channel(creator), init: new Channel(init) };
 }

@@ -1,12 +1,24 @@
 /** The device files and links that every container has (specification, "Default Devices" and "Default symlinks"). */
 
 import type { LinuxDevice } from "@opencontainers-types";
-import { EEXIST, ENOENT, S_IFBLK, S_IFCHR, S_IFIFO, S_IFMT } from "#abi";
+import { AT_FDCWD, AT_SYMLINK_NOFOLLOW, EEXIST, S_IFBLK, S_IFCHR, S_IFIFO, S_IFMT } from "#abi";
 import { doing, Failure } from "../failure.ts";
-import { isErrno, unless } from "../linux/errno.ts";
-import { chownAt, makedev, mknodAt, statAt, symlinkAt, unlinkAt, using } from "../linux/fs.ts";
+import { isErrno } from "../linux/errno.ts";
+import {
+  access,
+  chownAt,
+  type DeviceNumber,
+  makedev,
+  mknodAt,
+  statAt,
+  symlinkAt,
+  unlinkAt,
+  using,
+} from "../linux/fs.ts";
 import { makeDirectoryInRoot, splitPath } from "./inRoot.ts";
 
+/** access(2): whether the file is there. */
+const F_OK = 0;
 const DEFAULT_MODE = 0o666;
 
 /** [name, major, minor] in /dev. /dev/console comes with a terminal only, /dev/ptmx is a link. */
@@ -39,7 +51,8 @@ export function makeDefaultDevices(dev: number): void {
 /** Makes the links of /dev, /dev/ptmx among them: devpts has its own. */
 export function makeLinks(dev: number): void {
   for (const [name, target] of LINKS) makeLink(dev, name, target);
-  if (unless([ENOENT], () => statAt(dev, "/proc/kcore"))) makeLink(dev, "core", "/proc/kcore");
+  if (access(AT_FDCWD, "/proc/kcore", F_OK, AT_SYMLINK_NOFOLLOW) === 0)
+    makeLink(dev, "core", "/proc/kcore");
   makeLink(dev, "ptmx", "pts/ptmx");
 }
 
@@ -74,11 +87,6 @@ function makeDevice(
     makeNode(parent, name, mode, { major: Number(major), minor: Number(minor) });
     if (uid !== 0 || gid !== 0) chownAt(parent, name, uid, gid);
   });
-}
-
-interface DeviceNumber {
-  major: number;
-  minor: number;
 }
 
 /** What an image has in a device's place (a file, a link, another device) makes way for the device. */

@@ -1,7 +1,6 @@
 /** process.env, with the HOME that programs expect even where config.json does not give one. */
-import { ENOENT, ENOTDIR, O_RDONLY } from "#abi";
-import { unless } from "../linux/errno.ts";
-import { openInRoot, readBytes, using } from "../linux/fs.ts";
+import { O_RDONLY } from "#abi";
+import { findInRoot, readBytes, using } from "../linux/fs.ts";
 import { lookupEnv } from "./executable.ts";
 
 /** An image's passwd is not trusted to be small. */
@@ -20,7 +19,7 @@ export function environmentOf(env: readonly string[], root: number, uid: number)
 
 /** The home directory that the container's /etc/passwd gives a user (passwd(5)), or `/`. */
 function homeOf(root: number, uid: number): string {
-  const fd = unless([ENOENT, ENOTDIR], () => openInRoot(root, "/etc/passwd", O_RDONLY));
+  const fd = findInRoot(root, "/etc/passwd", O_RDONLY);
   if (fd === undefined) return "/";
   const bytes = using(fd, () => readBytes(fd, PASSWD_MAX));
   // Lines are compared as Latin-1, so that a name in another encoding in one line does not cost the others.

@@ -11,9 +11,9 @@ import {
   S_IFMT,
 } from "#abi";
 import { doing } from "../failure.ts";
-import { close, open, stat, using } from "../linux/fs.ts";
+import { close, findInRoot, open, stat, using } from "../linux/fs.ts";
 import { attachMount, cloneMount, createMount, setMountAttributes } from "../linux/mount.ts";
-import { findInRoot, isDirectory } from "./inRoot.ts";
+import { isDirectory } from "./inRoot.ts";
 
 /** The host's /dev/null; whatever else stands there is refused (CVE-2025-31133). */
 export function openNull(): number {
@@ -29,11 +29,12 @@ export function maskPaths(root: number, paths: readonly string[], devNull: numbe
   let empty: number | undefined;
   paths.forEach((path, i) => {
     doing(`masking ${path}`, `/linux/maskedPaths/${i}`, () => {
-      const target = findInRoot(root, path);
+      const target = findInRoot(root, path, O_PATH);
       if (target === undefined) return;
       using(target, () => {
-        if (isDirectory(target)) empty ??= emptyDirectory();
-        const cover = isDirectory(target) ? (empty as number) : devNull;
+        const directory = isDirectory(target);
+        if (directory) empty ??= emptyDirectory();
+        const cover = directory ? (empty as number) : devNull;
         using(cloneMount(cover), (mount) => attachMount(mount, target));
       });
     });
@@ -56,7 +57,7 @@ const emptyDirectory = (): number =>
 export function protectPaths(root: number, paths: readonly string[]): void {
   paths.forEach((path, i) => {
     doing(`making ${path} read-only`, `/linux/readonlyPaths/${i}`, () => {
-      const target = findInRoot(root, path);
+      const target = findInRoot(root, path, O_PATH);
       if (target === undefined) return;
       using(target, () =>
         using(cloneMount(target, AT_RECURSIVE), (mount) => {

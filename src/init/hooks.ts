@@ -15,7 +15,7 @@ import {
   spawn,
   wait,
 } from "../linux/process.ts";
-import { poll, restoreSignals } from "../linux/signals.ts";
+import { poll, resetSignalActions, unblockSignals } from "../linux/signals.ts";
 import { decode } from "../linux/text.ts";
 
 export type HookName =
@@ -65,7 +65,8 @@ function execHook({ path, args, env }: Hook, input: number, output: number): nev
     // A group of its own, so that a timeout reaches what the hook has started.
     setsid();
     const exec = prepareExec(path, args && args.length > 0 ? args : [path], env ?? []);
-    restoreSignals();
+    resetSignalActions();
+    unblockSignals();
     return exec();
   } catch (error) {
     writeAll(2, (error as Error).message);

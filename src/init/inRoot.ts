@@ -1,8 +1,6 @@
 /** Places inside the container's root, whose contents an image chose: found, or made, without leaving it. */
 import {
   EEXIST,
-  ENOENT,
-  ENOTDIR,
   O_CREAT,
   O_DIRECTORY,
   O_EXCL,
@@ -12,16 +10,12 @@ import {
   S_IFDIR,
   S_IFMT,
 } from "#abi";
-import { isErrno, unless } from "../linux/errno.ts";
-import { close, mkdirAt, openAt, openInRoot, stat, using } from "../linux/fs.ts";
+import { isErrno } from "../linux/errno.ts";
+import { close, findInRoot, mkdirAt, openAt, openInRoot, stat, using } from "../linux/fs.ts";
 
 const DIRECTORY_MODE = 0o755;
 
 export const isDirectory = (fd: number): boolean => (stat(fd).mode & S_IFMT) === S_IFDIR;
-
-/** A place in the root (O_PATH), or undefined if there is none. */
-export const findInRoot = (root: number, path: string): number | undefined =>
-  unless([ENOENT, ENOTDIR], () => openInRoot(root, path, O_PATH));
 
 /** The names of a path, with `.` and `..` taken out by their letters, as runc does with what config.json names. */
 function componentsOf(path: string): string[] {
@@ -41,7 +35,7 @@ export const cleanPath = (path: string): string => `/${componentsOf(path).join("
  * making what it points to would be the image's choice, not the configuration's. `resolve` is RESOLVE_* of openat2(2).
  */
 export function makeDirectoryInRoot(root: number, path: string, resolve = 0): number {
-  const found = unless([ENOENT], () => openInRoot(root, path, O_PATH | O_DIRECTORY, { resolve }));
+  const found = findInRoot(root, path, O_PATH | O_DIRECTORY, { resolve });
   if (found !== undefined) return found;
   const names = componentsOf(path);
   const last = names.pop();
@@ -54,7 +48,7 @@ export function makeDirectoryInRoot(root: number, path: string, resolve = 0): nu
 
 /** A place in the root that is no directory (O_PATH); an empty file is made where there is none. */
 export function makeFileInRoot(root: number, path: string, mode: number = DIRECTORY_MODE): number {
-  const found = findInRoot(root, path);
+  const found = findInRoot(root, path, O_PATH);
   if (found !== undefined) return found;
   const { directory, name } = splitPath(path);
   return using(makeDirectoryInRoot(root, directory), (parent) => makeFile(parent, name, mode));

@@ -31,7 +31,7 @@ import { fchdir, setDomainname, setHostname } from "../linux/namespaces.ts";
 import { setLinkUp } from "../linux/net.ts";
 import { openProcRoot, writeProc } from "../linux/proc.ts";
 import { exit, getpid, prctl, prepareExec } from "../linux/process.ts";
-import { restoreSignals } from "../linux/signals.ts";
+import { resetSignalActions, unblockSignals } from "../linux/signals.ts";
 import { accept, send } from "../linux/socket.ts";
 import { decode, encode } from "../linux/text.ts";
 import { applyCapabilities, type CapabilityPlan, limitBounding } from "./capabilities.ts";
@@ -72,15 +72,20 @@ export interface InitPlan {
   noNewKeyring: boolean;
   preserveFds: number;
   channel: InitEnd;
-  /** Listens for `start`. */
-  startSocket: number;
   /** The creator's own descriptors: its end of the channel and its lock. */
   foreign: number[];
 }
 
+/** What is left to do when the container is created. */
+interface Ready {
+  /** Listens for `start`. */
+  startSocket: number;
+  execute: () => never;
+}
+
 /** Becomes the container. Never returns: it ends in execve, or in exit after telling the creator why. */
 export function initContainer(plan: InitPlan): never {
-  let ready: () => never;
+  let ready: Ready;
   try {
     ready = prepare(plan);
     plan.channel.send({ type: "created" });
@@ -92,7 +97,7 @@ export function initContainer(plan: InitPlan): never {
   return waitForStart(plan, ready);
 }
 
-function prepare(plan: InitPlan): () => never {
+function prepare(plan: InitPlan): Ready {
   plan.foreign.forEach(close);
   // Whoever shares a namespace with this process must not look into it before it is the user's program.
   prctl(PR_SET_DUMPABLE, 0);
@@ -106,13 +111,14 @@ function prepare(plan: InitPlan): () => never {
   makeMounts(root, plan.mounts);
   const terminal = populateDev(root, plan);
   if (terminal) giveTerminal(plan, terminal);
+  const startSocket = receiveHandover(plan);
   waitForRuntimeHooks(plan);
   runHooks("createContainer", plan.config.hooks?.createContainer, stateOf(plan, "creating"));
   protectPaths(root, plan.config.linux?.readonlyPaths ?? []);
   maskPaths(root, plan.config.linux?.maskedPaths ?? [], devNull);
   enterRoot(root, plan.rootfs, plan.noPivot);
   if (plan.config.root?.readonly) makeRootReadonly(root);
-  return becomeProcess(plan, root, terminal);
+  return { startSocket, execute: becomeProcess(plan, root, terminal) };
 }
 
 /** What is set through the namespaces themselves and through the host's /proc, before the container's tree is there. */
@@ -167,6 +173,11 @@ const stateOf = ({ state }: InitPlan, status: State["status"]): State => ({
   status,
   pid: getpid(),
 });
+
+/** The creator has made these while this process mounted; the lock needs no more than to stay open. */
+function receiveHandover({ channel }: InitPlan): number {
+  return channel.receive()?.descriptors[0] ?? exit(1);
+}
 
 /** `prestart` and `createRuntime` hooks run in the runtime's namespaces: the creator runs them while this waits. */
 function waitForRuntimeHooks({ config, channel }: InitPlan): void {
@@ -242,11 +253,12 @@ function verifyWorkingDirectory(cwd: string): void {
  * Waits for `start`, runs its hooks and the program. The connection closes by itself at execve (close-on-exec): silence
  * is success, a message is the error.
  */
-function waitForStart(plan: InitPlan, execute: () => never): never {
-  const connection = accept(plan.startSocket);
+function waitForStart(plan: InitPlan, { startSocket, execute }: Ready): never {
+  resetSignalActions();
+  const connection = accept(startSocket);
   try {
     runHooks("startContainer", plan.config.hooks?.startContainer, stateOf(plan, "created"));
-    restoreSignals();
+    unblockSignals();
     return execute();
   } catch (error) {
     send(connection, encode(JSON.stringify(Failure.of(error).toData())));

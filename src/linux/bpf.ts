@@ -68,7 +68,10 @@ export function loadProgram(type: number, name: string, instructions: Uint32Arra
     insns: instructions,
     license: cString("Apache-2.0"),
   });
-  attributes.set(encode(name).subarray(0, BPF_OBJ_NAME_LEN - 1), loadAttributes.offsets.prog_name);
+  attributes.set(
+    encode(name).subarray(0, BPF_OBJ_NAME_LEN - 1),
+    loadAttributes.offset("prog_name"),
+  );
   const result = syscall(SYS_bpf, BPF_PROG_LOAD, attributes, attributes.length);
   return check(result, "bpf", "BPF_PROG_LOAD", name);
 }

@@ -1,5 +1,6 @@
 /** What the kernel says when a system call fails (errno(3)). */
 import { ERRNO_NAMES } from "#abi";
+import { lookup } from "./names.ts";
 
 /** A failed system call. `message` reads `openat2("etc/passwd"): ENOENT`. */
 export class Errno extends Error {
@@ -12,7 +13,7 @@ export class Errno extends Error {
   readonly call: string;
 
   constructor(errno: number, call: string, salient: readonly unknown[] = []) {
-    const code = ERRNO_NAMES[errno] ?? `errno ${errno}`;
+    const code = lookup(ERRNO_NAMES, String(errno)) ?? `errno ${errno}`;
     super(`${call}(${salient.map(shown).join(", ")}): ${code}`);
     this.errno = errno;
     this.code = code;

@@ -8,6 +8,7 @@ import {
   EAGAIN,
   EINTR,
   ENOENT,
+  ENOTDIR,
   O_CLOEXEC,
   O_DIRECTORY,
   O_PATH,
@@ -15,7 +16,6 @@ import {
   RESOLVE_IN_ROOT,
   RESOLVE_NO_MAGICLINKS,
   STATX_BASIC_STATS,
-  STATX_MNT_ID,
   SYS_close,
   SYS_close_range,
   SYS_dup3,
@@ -42,7 +42,7 @@ import {
   SYS_write,
 } from "#abi";
 import { syscall } from "#host";
-import { check, isErrno, unless } from "./errno.ts";
+import { check } from "./errno.ts";
 import { struct } from "./struct.ts";
 import { decode, encode } from "./text.ts";
 
@@ -55,16 +55,35 @@ export interface OpenOptions {
   resolve?: number;
 }
 
+/** openat2(2), always O_CLOEXEC: a descriptor or a negative errno. */
+function openat2(dir: number, path: string, flags: number, options: OpenOptions): number {
+  const { mode = 0, resolve = 0 } = options;
+  const how = openHow.pack({ flags: flags | O_CLOEXEC, mode, resolve });
+  return syscall(SYS_openat2, dir, path, how, how.length);
+}
+
 /** openat2(2), always O_CLOEXEC. Returns the descriptor. */
 export function openAt(
   dir: number,
   path: string,
   flags: number,
-  { mode = 0, resolve = 0 }: OpenOptions = {},
+  options: OpenOptions = {},
 ): number {
-  const how = openHow.pack({ flags: flags | O_CLOEXEC, mode, resolve });
-  return check(syscall(SYS_openat2, dir, path, how, how.length), "openat2", path);
+  return check(openat2(dir, path, flags, options), "openat2", path);
 }
+
+/** As `openAt`, and undefined where there is no such file: for the many that need not be there, an exception is dear. */
+export function findAt(
+  dir: number,
+  path: string,
+  flags: number,
+  options: OpenOptions = {},
+): number | undefined {
+  const result = openat2(dir, path, flags, options);
+  return isMissing(result) ? undefined : check(result, "openat2", path);
+}
+
+const isMissing = (result: number): boolean => result === -ENOENT || result === -ENOTDIR;
 
 /** Opens a path of the host, relative to the working directory. */
 export const open = (path: string, flags: number, options?: OpenOptions): number =>
@@ -72,6 +91,14 @@ export const open = (path: string, flags: number, options?: OpenOptions): number
 
 /** openat2(2) says EAGAIN when a rename raced with `..`: a bounded number of new tries, then it counts as an attack. */
 const RESOLVE_TRIES = 32;
+
+function openat2InRoot(root: number, path: string, flags: number, options: OpenOptions): number {
+  const resolve = RESOLVE_IN_ROOT | RESOLVE_NO_MAGICLINKS | (options.resolve ?? 0);
+  for (let tries = 1; ; tries++) {
+    const result = openat2(root, path, flags, { ...options, resolve });
+    if (result !== -EAGAIN || tries === RESOLVE_TRIES) return result;
+  }
+}
 
 /**
  * Opens a path as the container sees it: symbolic links and `..` stay inside `root`, magic links of /proc are refused.
@@ -83,14 +110,18 @@ export function openInRoot(
   flags: number,
   options: OpenOptions = {},
 ): number {
-  const resolve = RESOLVE_IN_ROOT | RESOLVE_NO_MAGICLINKS | (options.resolve ?? 0);
-  for (let tries = 1; ; tries++) {
-    try {
-      return openAt(root, path, flags, { ...options, resolve });
-    } catch (error) {
-      if (!isErrno(error, EAGAIN) || tries === RESOLVE_TRIES) throw error;
-    }
-  }
+  return check(openat2InRoot(root, path, flags, options), "openat2", path);
+}
+
+/** As `openInRoot`, and undefined where there is no such file. */
+export function findInRoot(
+  root: number,
+  path: string,
+  flags: number,
+  options: OpenOptions = {},
+): number | undefined {
+  const result = openat2InRoot(root, path, flags, options);
+  return isMissing(result) ? undefined : check(result, "openat2", path);
 }
 
 export function close(fd: number): void {
@@ -289,49 +320,70 @@ const statxBuffer = struct({
   rdevMinor: "u32",
   devMajor: "u32",
   devMinor: "u32",
-  mountId: "u64",
 });
 const STATX_SIZE = 256;
 
-export interface Status {
+/** What statx(2) found, read from its buffer field by field, as it is asked for. */
+export class Status {
+  readonly #bytes: Uint8Array;
+
+  constructor(bytes: Uint8Array) {
+    this.#bytes = bytes;
+  }
+
   /** Type and permissions. */
-  mode: number;
+  get mode(): number {
+    return statxBuffer.get(this.#bytes, "mode");
+  }
+
   /** 0 once the last name is gone. */
-  nlink: number;
-  uid: number;
-  gid: number;
-  size: number;
-  ino: number;
-  dev: { major: number; minor: number };
-  rdev: { major: number; minor: number };
-  mountId: number;
+  get nlink(): number {
+    return statxBuffer.get(this.#bytes, "nlink");
+  }
+
+  get uid(): number {
+    return statxBuffer.get(this.#bytes, "uid");
+  }
+
+  get gid(): number {
+    return statxBuffer.get(this.#bytes, "gid");
+  }
+
+  get size(): number {
+    return statxBuffer.get(this.#bytes, "size");
+  }
+
+  get ino(): number {
+    return statxBuffer.get(this.#bytes, "ino");
+  }
+
+  /** Of a device file: the device's numbers. */
+  get rdev(): DeviceNumber {
+    return {
+      major: statxBuffer.get(this.#bytes, "rdevMajor"),
+      minor: statxBuffer.get(this.#bytes, "rdevMinor"),
+    };
+  }
+}
+
+export interface DeviceNumber {
+  major: number;
+  minor: number;
 }
 
 /** statx(2) of a name, not followed if it is a link; the empty name is the descriptor itself. */
 export function statAt(dir: number, name: string): Status {
   const bytes = new Uint8Array(STATX_SIZE);
   const flags = AT_SYMLINK_NOFOLLOW | AT_EMPTY_PATH;
-  const mask = STATX_BASIC_STATS | STATX_MNT_ID;
-  check(syscall(SYS_statx, dir, name, flags, mask, bytes), "statx", name === "" ? dir : name);
-  const get = (field: keyof typeof statxBuffer.offsets) => statxBuffer.get(bytes, field);
-  return {
-    mode: get("mode"),
-    nlink: get("nlink"),
-    uid: get("uid"),
-    gid: get("gid"),
-    size: get("size"),
-    ino: get("ino"),
-    dev: { major: get("devMajor"), minor: get("devMinor") },
-    rdev: { major: get("rdevMajor"), minor: get("rdevMinor") },
-    mountId: get("mountId"),
-  };
+  check(
+    syscall(SYS_statx, dir, name, flags, STATX_BASIC_STATS, bytes),
+    "statx",
+    name === "" ? dir : name,
+  );
+  return new Status(bytes);
 }
 
 export const stat = (fd: number): Status => statAt(fd, "");
-
-/** Whether a name exists in a directory. */
-export const exists = (dir: number, name: string): boolean =>
-  unless([ENOENT], () => statAt(dir, name)) !== undefined;
 
 const STATFS_SIZE = 120;
 

@@ -1,5 +1,6 @@
 /** What /proc says of processes and mounts (proc(5)). */
 import {
+  AT_FDCWD,
   EACCES,
   ENOENT,
   ENOTDIR,
@@ -12,7 +13,17 @@ import {
   RESOLVE_NO_XDEV,
 } from "#abi";
 import { unless } from "./errno.ts";
-import { filesystemType, open, openAt, readBytes, readText, stat, using, writeAll } from "./fs.ts";
+import {
+  filesystemType,
+  findAt,
+  open,
+  openAt,
+  readBytes,
+  readText,
+  stat,
+  using,
+  writeAll,
+} from "./fs.ts";
 import { decode } from "./text.ts";
 
 /** The inode number of a procfs root: PROC_ROOT_INO of the kernel. */
@@ -49,9 +60,9 @@ export interface ProcessStatus {
 
 /** A process's state and start time from /proc/<pid>/stat, or undefined if there is none. */
 export function processStatus(pid: number): ProcessStatus | undefined {
-  const line = unless([ENOENT, ESRCH], () =>
-    using(open(`/proc/${pid}/stat`, O_RDONLY), (fd) => readBytes(fd)),
-  );
+  const fd = findAt(AT_FDCWD, `/proc/${pid}/stat`, O_RDONLY);
+  // A process that ends now is one that has ended (ESRCH).
+  const line = fd === undefined ? undefined : unless([ESRCH], () => using(fd, () => readBytes(fd)));
   if (line === undefined) return undefined;
   // The name is whatever bytes the process chose; the fields go on after its last parenthesis. Field 3 is the state,
   // field 22 the start time.

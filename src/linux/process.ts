@@ -137,8 +137,7 @@ export function signalGroup(group: number, signal: number): boolean {
   return syscall(SYS_kill, -group, signal) === 0;
 }
 
-/** prctl(2); an option takes up to four arguments, the unused ones are 0. */
-export function prctl(option: number, ...args: (number | string)[]): number {
-  const [a = 0, b = 0, c = 0, d = 0] = args;
-  return check(syscall(SYS_prctl, option, a, b, c, d), "prctl", option, ...args);
+/** prctl(2). */
+export function prctl(option: number, a = 0, b = 0, c = 0, d = 0): number {
+  return check(syscall(SYS_prctl, option, a, b, c, d), "prctl", option, a);
 }

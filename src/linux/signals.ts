@@ -19,6 +19,7 @@ import {
 } from "#abi";
 import { syscall } from "#host";
 import { check } from "./errno.ts";
+import { lookupNumber } from "./names.ts";
 import { struct } from "./struct.ts";
 
 const SIGSET_SIZE = 8;
@@ -32,12 +33,19 @@ export function blockSignals(): void {
   check(syscall(SYS_rt_sigprocmask, SIG_SETMASK, sigset(ALL), null, SIGSET_SIZE), "rt_sigprocmask");
 }
 
-/** What execve(2) hands on must be what a program expects: no blocked signals, no ignored ones. */
-export function restoreSignals(): void {
+/**
+ * Ignored signals stay ignored over execve(2), and a program does not expect them to be: all become default. They remain
+ * blocked until `unblockSignals`.
+ */
+export function resetSignalActions(): void {
   const defaultAction = new Uint8Array(32);
   for (let signal = 1; signal <= LAST_SIGNAL; signal++)
     if (signal !== SIGKILL && signal !== SIGSTOP)
       syscall(SYS_rt_sigaction, signal, defaultAction, null, SIGSET_SIZE);
+}
+
+/** The last thing before execve(2): the mask stays over it as well. */
+export function unblockSignals(): void {
   check(syscall(SYS_rt_sigprocmask, SIG_SETMASK, sigset(0n), null, SIGSET_SIZE), "rt_sigprocmask");
 }
 
@@ -65,7 +73,7 @@ export function signalNumber(text: string): number | undefined {
     return number >= 1 && number <= LAST_SIGNAL ? number : undefined;
   }
   const name = text.toUpperCase();
-  return SIGNALS[name.startsWith("SIG") ? name : `SIG${name}`];
+  return lookupNumber(SIGNALS, name.startsWith("SIG") ? name : `SIG${name}`);
 }
 
 const pollfd = struct({ fd: "i32", events_revents: "u32" });

@@ -22,65 +22,79 @@ export type Packed = Uint8Array & { owned?: ArrayBufferView[] };
 
 export interface Struct<Fields extends Record<string, FieldType>> {
   readonly size: number;
-  readonly offsets: Readonly<Record<keyof Fields, number>>;
   /** The structure's bytes; fields not given are 0. */
   pack(values: Partial<Record<keyof Fields, Value>>): Packed;
   /** A field read back as a number; throws a RangeError beyond 2^53. */
   get(bytes: Uint8Array, field: keyof Fields): number;
+  offset(field: keyof Fields): number;
+}
+
+interface Field {
+  name: string;
+  type: FieldType;
+  offset: number;
 }
 
 /** Declares a structure by its fields in order. */
 export function struct<const Fields extends Record<string, FieldType>>(
   fields: Fields,
 ): Struct<Fields> {
-  const offsets = {} as Record<keyof Fields, number>;
+  const layout = new Map<keyof Fields, Field>();
   let end = 0;
   let alignment = 1;
   for (const [name, type] of Object.entries(fields)) {
     const size = SIZES[type];
+    const offset = align(end, size);
     alignment = Math.max(alignment, size);
-    offsets[name as keyof Fields] = align(end, size);
-    end = align(end, size) + size;
+    layout.set(name, { name, type, offset });
+    end = offset + size;
   }
   const size = align(end, alignment);
+  const inOrder = [...layout.values()];
+  const find = (field: keyof Fields) => layout.get(field) as Field;
   return {
     size,
-    offsets,
-    pack: (values) => packInto(new Uint8Array(size), fields, offsets, values),
-    get: (bytes, field) => read(bytes, offsets[field], fields[field] as FieldType),
+    pack: (values) => pack(size, inOrder, values),
+    get: (bytes, field) => read(bytes, find(field)),
+    offset: (field) => find(field).offset,
   };
 }
 
 const align = (offset: number, size: number): number => Math.ceil(offset / size) * size;
 
-function packInto<Fields extends Record<string, FieldType>>(
-  bytes: Packed,
-  fields: Fields,
-  offsets: Record<keyof Fields, number>,
-  values: Partial<Record<keyof Fields, Value>>,
+function pack(
+  size: number,
+  fields: readonly Field[],
+  values: Partial<Record<string, Value>>,
 ): Packed {
-  const view = viewOf(bytes);
-  for (const [name, value] of Object.entries(values) as [keyof Fields, Value | undefined][]) {
-    if (value === undefined || value === null) continue;
+  const bytes: Packed = new Uint8Array(size);
+  const view = new DataView(bytes.buffer);
+  for (const { name, type, offset } of fields) {
+    const value = values[name];
+    if (!value) continue;
     if (typeof value === "object") {
       bytes.owned ??= [];
       bytes.owned.push(value);
-      view.setBigUint64(offsets[name], BigInt(address(value)), true);
-    } else write(view, offsets[name], fields[name] as FieldType, value);
+      writeWide(view, offset, address(value));
+    } else if (SIZES[type] === 8) writeWide(view, offset, value);
+    else if (type === "u8") view.setUint8(offset, Number(value));
+    else if (type === "u16") view.setUint16(offset, Number(value), true);
+    else view.setUint32(offset, Number(value), true);
   }
   return bytes;
 }
 
-function write(view: DataView, offset: number, type: FieldType, value: number | bigint): void {
-  const number = Number(value);
-  if (SIZES[type] === 8) view.setBigUint64(offset, BigInt.asUintN(64, BigInt(value)), true);
-  else if (type === "u8") view.setUint8(offset, number);
-  else if (type === "u16") view.setUint16(offset, number, true);
-  else view.setUint32(offset, number, true);
+/** Two halves for what a number holds exactly: a detour by bigint is slow, and most values are small. */
+function writeWide(view: DataView, offset: number, value: number | bigint): void {
+  if (typeof value === "bigint" || value < 0) view.setBigUint64(offset, BigInt(value), true);
+  else {
+    view.setUint32(offset, value, true);
+    view.setUint32(offset + 4, value / 2 ** 32, true);
+  }
 }
 
-function read(bytes: Uint8Array, offset: number, type: FieldType): number {
-  const view = viewOf(bytes);
+function read(bytes: Uint8Array, { type, offset }: Field): number {
+  const view = new DataView(bytes.buffer, bytes.byteOffset, bytes.byteLength);
   if (type === "u8") return view.getUint8(offset);
   if (type === "u16") return view.getUint16(offset, true);
   if (type === "i32") return view.getInt32(offset, true);
@@ -89,9 +103,6 @@ function read(bytes: Uint8Array, offset: number, type: FieldType): number {
   if (wide > BigInt(Number.MAX_SAFE_INTEGER)) throw new RangeError(`${wide} is beyond 2^53`);
   return Number(wide);
 }
-
-const viewOf = (bytes: Uint8Array): DataView =>
-  new DataView(bytes.buffer, bytes.byteOffset, bytes.byteLength);
 
 /** A NUL-terminated string in UTF-8, for pointer fields. */
 export const cString = (text: string): Uint8Array => encode(`${text}\0`);

@@ -62,8 +62,8 @@ export function setTermios(fd: number, settings: Termios): void {
 export function rawTermios(settings: Termios): Termios {
   const raw = settings.slice();
   const view = new DataView(raw.buffer);
-  const clear = (field: keyof typeof termios.offsets, flags: number, set = 0) => {
-    const offset = termios.offsets[field];
+  const clear = (field: "iflag" | "oflag" | "lflag" | "cflag", flags: number, set = 0) => {
+    const offset = termios.offset(field);
     view.setUint32(offset, (view.getUint32(offset, true) & ~flags) | set, true);
   };
   clear("iflag", IGNBRK | BRKINT | PARMRK | ISTRIP | INLCR | IGNCR | ICRNL | IXON);

@@ -5,7 +5,7 @@ import { type ChosenCgroup, cgroupDrivers, type Placed } from "../cgroup/driver.
 import { hierarchyMountPoint } from "../cgroup/hierarchy.ts";
 import { doing, Failure } from "../failure.ts";
 import { planCapabilities } from "../init/capabilities.ts";
-import { type CreatorEnd, openChannel } from "../init/channel.ts";
+import { type ChannelEnds, type CreatorEnd, openChannel } from "../init/channel.ts";
 import { runHooks } from "../init/hooks.ts";
 import { type InitPlan, initContainer } from "../init/init.ts";
 import { planMounts } from "../init/mounts.ts";
@@ -113,81 +113,83 @@ function initialState(id: string, { config, path, rootfs }: Bundle): StoredState
 }
 
 function construct(construction: Construction): Launched {
-  const { context, options, bundle, directory } = construction;
+  const { context, options, bundle, directory, state } = construction;
   blockSignals();
   const cgroup = cgroupDrivers[context.cgroupManager](bundle.config.linux?.cgroupsPath, options.id);
-  if (cgroup.path !== undefined) construction.state.cgroup = cgroup.path;
-  // Written before anything is made that a creator killed from now on would leave behind.
-  directory.write(construction.state);
+  if (cgroup.path !== undefined) {
+    state.cgroup = cgroup.path;
+    // Written before the group is made, which a creator killed from now on would leave behind.
+    directory.write(state);
+  }
   const channel = startInit(construction, cgroup);
-  serve(construction, channel);
-  if (options.pidFile !== undefined)
-    writePidFile(options.pidFile, (construction.child as Child).pid);
-  construction.state.created = new Date().toISOString();
-  directory.write(construction.state);
-  return {
-    directory,
-    state: construction.state,
-    child: construction.child as Child,
-    terminal: construction.terminal,
-  };
+  const complete = { ...state, created: new Date().toISOString() };
+  directory.stage(complete);
+  serve(construction, channel, complete);
+  const child = construction.child as Child;
+  if (options.pidFile !== undefined) writePidFile(options.pidFile, child.pid);
+  directory.commit();
+  return { directory, state: complete, child, terminal: construction.terminal };
 }
 
-/** Makes the container's process in its cgroup. Returns the creator's end of their channel. */
+/**
+ * Makes the container's process in its cgroup. What it does not need at once is made while it sets itself up. Returns the
+ * creator's end of their channel.
+ */
 function startInit(construction: Construction, cgroup: ChosenCgroup): CreatorEnd {
-  const { bundle, directory, context } = construction;
+  const { bundle, directory } = construction;
+  const channel = openChannel();
+  const plan = planInit(construction, channel);
+  const joins = openNamespaces(plan.namespaces.creatorJoins);
+  const { child, group } = placeInCgroup(construction, cgroup, (groupFd) =>
+    inCreatorNamespaces(joins, () =>
+      spawn({ flags: plan.namespaces.cloneFlags, cgroup: groupFd }, () => initContainer(plan)),
+    ),
+  );
+  construction.child = child;
+  for (const fd of [channel.init.fd, ...plan.joins.map(({ fd }) => fd)]) close(fd);
+  handOver(directory, channel.creator);
+  if (group !== undefined)
+    using(group, () => applyDeviceFilter(group, bundle.config.linux?.resources?.devices ?? []));
+  const startTime = processStatus(child.pid)?.startTime ?? 0;
+  construction.state.process = { pid: child.pid, startTime };
+  return channel.creator;
+}
+
+/** Decides all that can be decided before there is a process. Throws a Failure. */
+function planInit(
+  { bundle, context, directory, options, state }: Construction,
+  channel: ChannelEnds,
+): InitPlan {
   const { config } = bundle;
   const namespaces = planNamespaces(config.linux?.namespaces ?? []);
   const hasOwnCgroups = config.linux?.namespaces?.some(({ type }) => type === "cgroup");
-  const channel = openChannel();
-  const startSocket = listenAt(directory.socketPath(), SOCK_SEQPACKET);
-  const execLock = directory.holdExecLock();
+  const hostCgroups = hasOwnCgroups ? undefined : hierarchyMountPoint;
   const capabilities = planCapabilities(config.process?.capabilities);
   for (const name of capabilities.unknown)
     context.warn(`the capability ${name} is unknown and ignored (/process/capabilities)`);
-  const plan: InitPlan = {
+  return {
     config,
     process: bundle.process,
-    state: hookState(construction.state, "creating"),
+    state: hookState(state, "creating"),
     rootfs: bundle.rootfs,
-    mounts: planMounts(
-      config.mounts ?? [],
-      bundle.path,
-      hasOwnCgroups ? undefined : hierarchyMountPoint,
-    ),
+    mounts: planMounts(config.mounts ?? [], bundle.path, hostCgroups),
     namespaces,
     joins: openNamespaces(namespaces.joins),
     propagation: rootPropagation(config.linux?.rootfsPropagation),
     capabilities,
-    noPivot: construction.options.noPivot,
-    noNewKeyring: construction.options.noNewKeyring,
-    preserveFds: construction.options.preserveFds,
+    noPivot: options.noPivot,
+    noNewKeyring: options.noNewKeyring,
+    preserveFds: options.preserveFds,
     channel: channel.init,
-    startSocket,
     foreign: [directory.fd, channel.creator.fd],
   };
-  const joins = openNamespaces(namespaces.creatorJoins);
-  const { child, group } = placeInCgroup(construction, cgroup, (groupFd) =>
-    inCreatorNamespaces(joins, () =>
-      spawn({ flags: namespaces.cloneFlags, cgroup: groupFd }, () => initContainer(plan)),
-    ),
-  );
-  construction.child = child;
-  // The rules bind the program, not its set-up: there is time for them while the process prepares itself.
-  if (group !== undefined) applyDeviceFilter(group, config.linux?.resources?.devices ?? []);
-  construction.state.process = {
-    pid: child.pid,
-    startTime: processStatus(child.pid)?.startTime ?? 0,
-  };
-  for (const fd of [
-    group,
-    channel.init.fd,
-    startSocket,
-    execLock,
-    ...plan.joins.map(({ fd }) => fd),
-  ])
-    if (fd !== undefined) close(fd);
-  return channel.creator;
+}
+
+/** Gives the process the socket on which it will wait for `start`, and the lock that it holds until execve. */
+function handOver(directory: StateDirectory, channel: CreatorEnd): void {
+  const descriptors = [listenAt(directory.socketPath(), SOCK_SEQPACKET), directory.holdExecLock()];
+  channel.send({ type: "handover" }, descriptors);
+  descriptors.forEach(close);
 }
 
 /** Makes the process in its group. */
@@ -223,7 +225,7 @@ function inCreatorNamespaces(joins: OpenedNamespace[], make: () => Child): Child
 }
 
 /** Answers the container's process until it is ready. */
-function serve(construction: Construction, channel: CreatorEnd): void {
+function serve(construction: Construction, channel: CreatorEnd, complete: StoredState): void {
   for (;;) {
     const received = channel.receive();
     if (received === undefined) throw endedEarly(construction.child as Child);
@@ -233,6 +235,7 @@ function serve(construction: Construction, channel: CreatorEnd): void {
     if (message.type === "console") passTerminal(construction, descriptors[0] as number);
     else {
       runRuntimeHooks(construction);
+      construction.directory.stage(complete);
       channel.send({ type: "proceed" });
     }
   }

@@ -25,12 +25,13 @@ import { doing, Failure } from "../failure.ts";
 import { isErrno, unless } from "../linux/errno.ts";
 import {
   close,
+  findAt,
   flock,
   mkdirAt,
   open,
   openAt,
+  readBytes,
   readDirectory,
-  readText,
   renameAt,
   rmdirAt,
   stat,
@@ -39,6 +40,7 @@ import {
   writeText,
 } from "../linux/fs.ts";
 import { poll } from "../linux/signals.ts";
+import { decode } from "../linux/text.ts";
 import { checkId } from "./id.ts";
 
 /** What is remembered of a container between commands. */
@@ -59,7 +61,7 @@ export interface StoredState {
 }
 
 const STATE_FILE = "state.json";
-const NEW_STATE_FILE = "state.json.new";
+const STAGED_STATE_FILE = "state.json.new";
 export const START_SOCKET = "start.sock";
 const EXEC_LOCK = "exec.lock";
 const DIRECTORY_MODE = 0o700;
@@ -84,8 +86,7 @@ export class StateDirectory {
   /** Makes the directory: of several creators of one id one succeeds. Throws a Failure for the others. */
   static reserve(root: string, id: string): StateDirectory {
     checkId(id);
-    doing(`making the state directory ${root}`, undefined, () => makeDirectories(root));
-    return using(openRoot(root), (fd) => {
+    return using(findOrMakeRoot(root), (fd) => {
       try {
         mkdirAt(fd, id, DIRECTORY_MODE);
       } catch (cause) {
@@ -108,7 +109,7 @@ export class StateDirectory {
   /** Opens the directory of an existing container, without its lock; undefined if there is none. */
   static find(root: string, id: string): StateDirectory | undefined {
     checkId(id);
-    const fd = unless([ENOENT], () => open(`${root}/${id}`, O_RDONLY | O_DIRECTORY | O_NOFOLLOW));
+    const fd = findAt(AT_FDCWD, `${root}/${id}`, O_RDONLY | O_DIRECTORY | O_NOFOLLOW);
     return fd === undefined ? undefined : new StateDirectory(root, id, fd);
   }
 
@@ -149,22 +150,27 @@ export class StateDirectory {
 
   /** Undefined for a container whose creation was cut off before it wrote anything. */
   read(): StoredState | undefined {
-    const text = unless([ENOENT], () => readText(STATE_FILE, this.fd));
-    return text === undefined ? undefined : (parseJson(text) as StoredState);
+    const fd = findAt(this.fd, STATE_FILE, O_RDONLY | O_NOFOLLOW);
+    if (fd === undefined) return undefined;
+    return parseJson(using(fd, () => decode(readBytes(fd)))) as StoredState;
   }
 
   /** Replaces the state at once: whoever reads sees the old one or the new one, whole. */
   write(state: StoredState): void {
-    doing(`writing the state of ${this.id}`, undefined, () => {
-      writeText(
-        NEW_STATE_FILE,
-        stringifyJson(state),
-        O_CREAT | O_TRUNC | O_WRONLY | O_NOFOLLOW,
-        this.fd,
-        FILE_MODE,
-      );
-      renameAt(this.fd, NEW_STATE_FILE, STATE_FILE);
-    });
+    this.stage(state);
+    this.commit();
+  }
+
+  /** Writes a state that becomes the container's with `commit`. */
+  stage(state: StoredState): void {
+    const flags = O_CREAT | O_TRUNC | O_WRONLY | O_NOFOLLOW;
+    doing(`writing the state of ${this.id}`, undefined, () =>
+      writeText(STAGED_STATE_FILE, stringifyJson(state), flags, this.fd, FILE_MODE),
+    );
+  }
+
+  commit(): void {
+    renameAt(this.fd, STAGED_STATE_FILE, STATE_FILE);
   }
 
   /** A path to a file in the directory that fits into a socket's address however long the root is. */
@@ -186,7 +192,7 @@ export class StateDirectory {
 
   /** Whether the container's process has not come to execve yet. */
   isExecLocked(): boolean {
-    const fd = unless([ENOENT], () => openAt(this.fd, EXEC_LOCK, O_RDONLY | O_NOFOLLOW));
+    const fd = findAt(this.fd, EXEC_LOCK, O_RDONLY | O_NOFOLLOW);
     return fd !== undefined && using(fd, () => !flock(fd, LOCK_SH | LOCK_NB));
   }
 
@@ -204,6 +210,13 @@ export class StateDirectory {
   close(): void {
     close(this.fd);
   }
+}
+
+function findOrMakeRoot(root: string): number {
+  const found = findAt(AT_FDCWD, root, O_RDONLY | O_DIRECTORY);
+  if (found !== undefined) return found;
+  doing(`making the state directory ${root}`, undefined, () => makeDirectories(root));
+  return openRoot(root);
 }
 
 const openRoot = (root: string): number => open(root, O_RDONLY | O_DIRECTORY);

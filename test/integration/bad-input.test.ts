@@ -1,6 +1,6 @@
 /** Bad input: one line that says what and where, exit status 1, and nothing left behind. */
 import assert from "node:assert/strict";
-import { mkdirSync, rmSync, symlinkSync, writeFileSync } from "node:fs";
+import { existsSync, mkdirSync, rmSync, symlinkSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { test } from "node:test";
 import { makeBundle, newFolder, writeConfig } from "./harness/bundle.ts";
@@ -75,7 +75,7 @@ test("a config.json that is too large or too deep is refused at once", () => {
   const veryDeep = textBundle("[".repeat(1_000_000));
   for (const path of [large, deep, veryDeep]) {
     const start = Date.now();
-    failed(tsrun.call(["run", "-b", path, newId()]), /config\.json/, /16 ?MiB|deep|64/);
+    failed(tsrun.call(["run", "-b", path, newId()]), /config\.json/, /16 ?MiB|16777216|deep|64/);
     assert.ok(Date.now() - start < 1000, `took ${Date.now() - start} ms`);
   }
 });
@@ -105,7 +105,11 @@ const FAULTS: [string, Edit, RegExp[]][] = [
   ["no root", set("/root", undefined), [/root/]],
   ["no root.path", set("/root/path", undefined), [/\/root/, /path/]],
   ["root.path a number", set("/root/path", 7), [/\/root\/path/, /string/, /7|number/]],
-  ["root.readonly a string", set("/root/readonly", "yes"), [/\/root\/readonly/, /boolean/]],
+  [
+    "root.readonly a string",
+    set("/root/readonly", "yes"),
+    [/\/root\/readonly/, /boolean|true or false/],
+  ],
   ["no args", set("/process/args", undefined), [/\/process/, /args/]],
   ["empty args", set("/process/args", []), [/\/process\/args/]],
   ["args with a number", set("/process/args/1", 5), [/\/process\/args\/1/, /string/]],
@@ -125,7 +129,7 @@ const FAULTS: [string, Edit, RegExp[]][] = [
   ],
   [
     "a limit twice",
-    set("/process/rlimits/1", { type: "RLIMIT_NOFILE", soft: 1, hard: 1 }),
+    set("/process/rlimits/1", { type: "RLIMIT_NOFILE", soft: 99, hard: 99 }),
     [/\/process\/rlimits/, /RLIMIT_NOFILE/],
   ],
   [
@@ -241,11 +245,6 @@ const FAULTS: [string, Edit, RegExp[]][] = [
     [/\/hooks\/poststop\/0\/timeout/],
   ],
   ["annotations that are no text", set("/annotations", { a: 1 }), [/\/annotations\/a/, /string/]],
-  [
-    "a cgroup path that leaves the tree",
-    set("/linux/cgroupsPath", "/../../../../tmp/tsrun-escape"),
-    [/\/linux\/cgroupsPath/],
-  ],
 ];
 
 for (const [name, edit, patterns] of FAULTS) {
@@ -263,6 +262,15 @@ test("a configuration without a process cannot be run", () => {
   set("/process", undefined)(bundle.config);
   writeConfig(bundle.path, bundle.config);
   leavesNothing(() => failed(tsrun.call(["run", "-b", bundle.path, newId()]), /process/));
+});
+
+test("a cgroup path with dots does not leave the tree of cgroups", () => {
+  const name = newId();
+  const bundle = makeBundle(["true"]);
+  set("/linux/cgroupsPath", `${"/..".repeat(12)}/${name}`)(bundle.config);
+  writeConfig(bundle.path, bundle.config);
+  leavesNothing(() => tsrun.call(["run", "-b", bundle.path, newId()]));
+  assert.ok(!existsSync(join("/", name)) && !existsSync(join("/sys", name)));
 });
 
 test("every fault is named, not only the first", () => {

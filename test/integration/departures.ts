@@ -18,29 +18,70 @@ export interface Departure {
 export const DEPARTURES: Departure[] = [
   {
     peer: "runc",
+    ours: /^mounts: \/null \S+ ro,\S+ - devtmpfs rw/,
+    theirs: /^mounts: \/null \S+ rw,nosuid - tmpfs rw,/,
+    why:
+      "A masked file: runc binds the container’s /dev/null, tsrun the host’s, as crun. It has to be " +
+      "read-only then: root may change the mode of what it owns.",
+  },
+  {
+    peer: "runc",
     ours: /^descriptors: [012] (\/dev\/null|stdout)$/,
     theirs: /^descriptors: [012] pipe$/,
     why: "runc copies stdio through pipes in `run`; tsrun passes it straight through, as crun.",
   },
   {
-    peer: "crun",
-    ours: /^mounts: \/ \/sys ro,\S+ - sysfs ro$/,
-    theirs: /^mounts: \/ \/sys ro,\S+ - sysfs rw$/,
+    peer: "runc",
+    ours: /^mounts: \/ \/sys ro,\S+ - sysfs rw$/,
+    theirs: /^mounts: \/ \/sys ro,\S+ - sysfs ro$/,
     why:
-      "crun leaves the superblock of a read-only sysfs writable and makes only the mount " +
-      "read-only; the specification’s `ro` is a mount option, which mount(8) gives to both.",
+      "`ro` makes the mount read-only, as crun does it; runc the file system as well, where it can: " +
+      "not for a sysfs that is shared with the host.",
+  },
+  {
+    peer: "runc",
+    ours: /^mounts: \/ \S+ ro,nosuid,nodev,noexec,relatime - tmpfs rw,size=0k,mode=755$/,
+    theirs: /^mounts: \/ \S+ ro,relatime - tmpfs ro$/,
+    why: "A masked folder: each hides it under an empty read-only tmpfs; tsrun’s has more flags.",
   },
   {
     peer: "crun",
-    ours: /^mounts: \/ \S+ ro,relatime - tmpfs ro$/,
+    ours: /^mounts: \/ \S+ ro,nosuid,nodev,noexec,relatime - tmpfs rw,size=0k,mode=755$/,
     theirs: /^mounts: \/ \S+ ro,relatime - tmpfs rw,size=0k$/,
-    why: "A masked folder: crun uses one shared tmpfs without room, tsrun a read-only one, as runc.",
+    why: "A masked folder: each hides it under an empty read-only tmpfs; tsrun’s has more flags.",
+  },
+  {
+    peer: "runc",
+    ours: /^masked: \S+ directory 755 0:0$/,
+    theirs: /^masked: \S+ directory 1777 0:0$/,
+    why: "A masked folder is read-only and empty: 755 says so, 1777 is tmpfs’s default.",
   },
   {
     peer: "crun",
-    ours: /^mounts: \/null \S+ rw,nosuid - tmpfs rw,/,
-    theirs: /^mounts: \/null \S+ ro,relatime - devtmpfs rw/,
-    why: "A masked file: crun binds the host’s /dev/null, tsrun the container’s own, as runc.",
+    ours: /^masked: \S+ directory 755 0:0$/,
+    theirs: /^masked: \S+ directory 1777 0:0$/,
+    why: "A masked folder is read-only and empty: 755 says so, 1777 is tmpfs’s default.",
+  },
+  {
+    peer: "runc",
+    ours: /^mounts: \/ \S+ r[ow],(noexec,)?relatime - tmpfs rw,(size=64k,)?mode=755$/,
+    theirs: /^mounts: \/ \S+ r[ow],(noexec,)?relatime - tmpfs rw(,size=64k)?$/,
+    variations: /^tmpfs (read-only|through)/,
+    why: "tsrun gives tmpfs the mode of the folder it covers as an option; runc changes it later.",
+  },
+  {
+    peer: "crun",
+    ours: /^mounts: \/ \S+ r[ow],(noexec,)?relatime - tmpfs rw,(size=64k,)?mode=755$/,
+    theirs: /^mounts: \/ \S+ r[ow],(noexec,)?relatime - tmpfs rw(,size=64k)?$/,
+    variations: /^tmpfs (read-only|through)/,
+    why: "A tmpfs without `mode`: tsrun keeps the mode of the folder it covers, as runc.",
+  },
+  {
+    peer: "runc",
+    ours: /^destinations: \/mnt directory 1770 0:0$/,
+    theirs: /^destinations: \/mnt directory 755 0:0$/,
+    variations: /^tmpfs with size and mode/,
+    why: "runc 1.1 overwrites even a `mode` that is given with that of the folder it covers.",
   },
   {
     peer: "crun",

@@ -38,7 +38,7 @@ const FOUND_BY_CREATE: [string, Bundle, RegExp][] = [
   [
     "on a path through a file",
     programBundle(script("x"), "/program/inner"),
-    /ENOTDIR|not a directory/i,
+    /ENOTDIR|not a directory|ENOENT/i,
   ],
   ["an empty name", makeBundle([""]), /args|empty|PATH/],
 ];

@@ -182,28 +182,26 @@ function section(
   ];
 }
 
+/**
+ * Names and numbers as one text, `;NAME=number;…;`, for `lookup` of src/linux/names.ts: an object with a property per
+ * name would be made at every start of the program.
+ */
 function record(
   doc: string,
   name: string,
   keys: readonly string[],
   values: ReadonlyMap<string, bigint>,
 ): string[] {
-  return [
-    "",
-    `/** ${doc} */`,
-    `export const ${name}: Readonly<Record<string, number>> = {`,
-    ...keys.map((key) => `  ${key}: ${found(key, values)},`),
-    "};",
-  ];
+  const entries = keys.map((key) => `${key}=${found(key, values)};`);
+  return ["", `/** ${doc} */`, `export const ${name} = ";${entries.join("")}";`];
 }
 
 function errorNames(names: readonly string[], values: ReadonlyMap<string, bigint>): string[] {
+  const entries = names.map((name) => `${found(name, values)}=${name};`);
   return [
     "",
     "/** The name of each error number; where there are several, the one that is no alias. */",
-    "export const ERRNO_NAMES: Readonly<Record<number, string>> = {",
-    ...names.map((name) => `  ${found(name, values)}: ${JSON.stringify(name)},`),
-    "};",
+    `export const ERRNO_NAMES = ";${entries.join("")}";`,
   ];
 }
 

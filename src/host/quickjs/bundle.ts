@@ -1,20 +1,31 @@
 /**
- * Bundles a TypeScript program for QuickJS and compiles it: `bundle.ts ENTRY OUTDIR [--debug]`. What the program
- * imports dynamically becomes a module of its own, which is loaded only when a call needs it. Leaves in OUTDIR the
- * modules as JavaScript and as bytecode, and modules.S, the table that main.c finds them by, the entry first.
+ * Bundles a TypeScript program for QuickJS and compiles it: `bundle.ts ENTRY OUTDIR [--debug] [--alias NAME=FILE]…`.
+ * What the program imports dynamically becomes a module of its own, which is loaded only when a call needs it; what it
+ * imports as NAME is FILE. Leaves in OUTDIR the modules as JavaScript and as bytecode, and modules.S, the table that
+ * main.c finds them by, the entry first.
  */
 import { execFileSync } from "node:child_process";
 import { mkdirSync, rmSync, writeFileSync } from "node:fs";
 import { basename, dirname } from "node:path";
 import { fileURLToPath } from "node:url";
+import { parseArgs } from "node:util";
 import { build } from "esbuild";
 
 const here = dirname(fileURLToPath(import.meta.url));
 const compiler = "build/quickjs/compile";
 
-const [entry, outdir, ...flags] = process.argv.slice(2);
-if (!entry || !outdir) throw new Error("usage: bundle.ts ENTRY OUTDIR [--debug]");
-const debug = flags.includes("--debug");
+const {
+  positionals: [entry, outdir],
+  values: { debug, alias },
+} = parseArgs({
+  allowPositionals: true,
+  options: {
+    debug: { type: "boolean", default: false },
+    alias: { type: "string", multiple: true, default: [] },
+  },
+});
+if (!entry || !outdir)
+  throw new Error("usage: bundle.ts ENTRY OUTDIR [--debug] [--alias NAME=FILE]");
 
 rmSync(outdir, { recursive: true, force: true });
 mkdirSync(outdir, { recursive: true });
@@ -31,8 +42,7 @@ for (const file of files) {
 writeFileSync(`${outdir}/modules.S`, moduleTable(files));
 
 function bundle(entryPoint: string, directory: string) {
-  // In a test program `node:test` and `node:assert/strict` are the harness beside the tests; the others are what
-  // commander imports.
+  // What commander imports.
   const nodeModules = ["events", "child_process", "path", "fs", "process"].map((name) => [
     `node:${name}`,
     `${here}/node/${name}.ts`,
@@ -49,7 +59,7 @@ function bundle(entryPoint: string, directory: string) {
     conditions: ["quickjs"],
     mainFields: ["module", "main"],
     inject: [`${here}/globals.ts`],
-    alias: Object.fromEntries(nodeModules),
+    alias: Object.fromEntries([...nodeModules, ...alias.map((pair) => pair.split("=", 2))]),
     minifySyntax: true,
     minifyWhitespace: !debug,
     minifyIdentifiers: !debug,

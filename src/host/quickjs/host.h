@@ -16,7 +16,7 @@ struct module {
 extern const struct module modules[];
 
 /* natives.c: defines the global object `nativeHost` that host.ts wraps. */
-bool define_natives(JSContext *ctx, int argc, char **argv, char **envp);
+bool define_natives(JSContext *ctx, int argc, char **argv);
 
 /* natives.c: writes a pending exception to stderr as one line. */
 void report_exception(JSContext *ctx);

@@ -38,6 +38,34 @@ static JSContext *new_context(JSRuntime *runtime)
     return ctx;
 }
 
+/* The engine's own allocator counts every byte for a limit that nobody sets. */
+static void *plain_malloc(JSMallocState *state, size_t size)
+{
+    (void)state;
+    return malloc(size);
+}
+
+static void plain_free(JSMallocState *state, void *memory)
+{
+    (void)state;
+    free(memory);
+}
+
+static void *plain_realloc(JSMallocState *state, void *memory, size_t size)
+{
+    (void)state;
+    if (size)
+        return realloc(memory, size);
+    free(memory);
+    return NULL;
+}
+
+static const JSMallocFunctions plain_allocator = {
+    .js_malloc = plain_malloc,
+    .js_free = plain_free,
+    .js_realloc = plain_realloc,
+};
+
 static JSModuleDef *load_module(JSContext *ctx, const char *name, void *opaque)
 {
     (void)opaque;
@@ -88,9 +116,9 @@ int main(int argc, char **argv, char **envp)
     if (enters_container(argc, argv))
         protect_executable(argv, envp);
 
-    JSRuntime *runtime = JS_NewRuntime();
+    JSRuntime *runtime = JS_NewRuntime2(&plain_allocator, NULL);
     JSContext *ctx = runtime ? new_context(runtime) : NULL;
-    if (!ctx || !define_natives(ctx, argc, argv, envp))
+    if (!ctx || !define_natives(ctx, argc, argv))
         abort();
     /* A process that lives for milliseconds has no cycles worth collecting. */
     JS_SetGCThreshold(runtime, 64 << 20);

@@ -237,35 +237,40 @@ static JSValue native_decode(JSContext *ctx, JSValueConst self, int argc, JSValu
     return JS_NewStringLen(ctx, (const char *)bytes, length);
 }
 
+static JSValue bytes_of(JSContext *ctx, const char *string)
+{
+    return JS_NewArrayBufferCopy(ctx, (const uint8_t *)string, strlen(string));
+}
+
+static JSValue native_env(JSContext *ctx, JSValueConst self, int argc, JSValueConst *argv)
+{
+    (void)self, (void)argc;
+    const char *name = JS_ToCString(ctx, argv[0]);
+    if (!name)
+        return JS_EXCEPTION;
+    const char *value = getenv(name);
+    JS_FreeCString(ctx, name);
+    return value ? bytes_of(ctx, value) : JS_UNDEFINED;
+}
+
 static const JSCFunctionListEntry natives[] = {
     JS_CFUNC_DEF("syscall", 7, native_syscall), JS_CFUNC_DEF("address", 1, native_address),
     JS_CFUNC_DEF("fork", 2, native_fork),       JS_CFUNC_DEF("encode", 1, native_encode),
-    JS_CFUNC_DEF("decode", 1, native_decode),
+    JS_CFUNC_DEF("decode", 1, native_decode),   JS_CFUNC_DEF("env", 1, native_env),
 };
 
-/* The strings as bytes: the TypeScript side decodes them, and can say which one is not UTF-8. */
-static bool define_strings(JSContext *ctx, JSValueConst host, const char *name, int count, char **strings)
+bool define_natives(JSContext *ctx, int argc, char **argv)
 {
-    JSValue array = JS_NewArray(ctx);
-    for (int i = 0; i < count; i++) {
-        JSValue bytes = JS_NewArrayBufferCopy(ctx, (const uint8_t *)strings[i], strlen(strings[i]));
-        if (JS_IsException(bytes) || JS_SetPropertyUint32(ctx, array, (uint32_t)i, bytes) < 0)
-            return false;
-    }
-    return JS_SetPropertyStr(ctx, host, name, array) >= 0;
-}
-
-bool define_natives(JSContext *ctx, int argc, char **argv, char **envp)
-{
-    int env_count = 0;
-    while (envp[env_count])
-        env_count++;
     JSValue global = JS_GetGlobalObject(ctx);
     JSValue host = JS_NewObject(ctx);
+    JSValue args = JS_NewArray(ctx);
     JS_SetPropertyFunctionList(ctx, host, natives, sizeof natives / sizeof *natives);
-    bool defined = define_strings(ctx, host, "args", argc, argv) &&
-                   define_strings(ctx, host, "env", env_count, envp) &&
-                   JS_SetPropertyStr(ctx, global, "nativeHost", host) >= 0;
+    /* As bytes: the TypeScript side decodes them, and can say which one is not UTF-8. */
+    bool defined = true;
+    for (int i = 0; defined && i < argc; i++)
+        defined = JS_SetPropertyUint32(ctx, args, (uint32_t)i, bytes_of(ctx, argv[i])) >= 0;
+    defined = defined && JS_SetPropertyStr(ctx, host, "args", args) >= 0 &&
+              JS_SetPropertyStr(ctx, global, "nativeHost", host) >= 0;
     JS_FreeValue(ctx, global);
     return defined;
 }

@@ -17,7 +17,6 @@ const MARK = "TSRUN_TEST_RUN";
 const TOOLS: Record<string, string> = {
   unshare: "util-linux",
   mount: "mount",
-  script: "bsdutils",
   busybox: "busybox-static",
   python3: "python3-minimal",
   strace: "strace",
