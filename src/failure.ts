@@ -1,5 +1,6 @@
 /** The error that people read, and its form on the wire between the processes of one command. */
-import { Errno } from "./linux/errno.ts";
+import { ENOSYS } from "#abi";
+import { isErrno } from "./linux/errno.ts";
 
 export interface FailureDetails {
   /** Why: another Failure, an Errno, or any other error. */
@@ -31,8 +32,9 @@ export class Failure extends Error {
     const inner = cause instanceof Failure ? cause : undefined;
     const reason = inner ? inner.doing : cause === undefined ? undefined : describe(cause);
     const text = reason === undefined ? doing : `${doing}: ${reason}`;
-    const where = pointer ?? inner?.pointer;
-    const remedy = hint ?? inner?.hint;
+    // The inner one is the more exact.
+    const where = inner?.pointer ?? pointer;
+    const remedy = hint ?? inner?.hint ?? usualHint(cause);
     super(
       oneLine(text + (where ? ` (config.json ${where})` : "") + (remedy ? `; ${remedy}` : "")),
       {
@@ -59,7 +61,9 @@ export class Failure extends Error {
 
   /** Any error as a Failure. */
   static of(error: unknown): Failure {
-    return error instanceof Failure ? error : new Failure(describe(error), { cause: undefined });
+    return error instanceof Failure
+      ? error
+      : new Failure(describe(error), { hint: usualHint(error) });
   }
 }
 
@@ -72,11 +76,12 @@ export function doing<T>(what: string, pointer: string | undefined, step: () => 
   }
 }
 
-function describe(error: unknown): string {
-  if (error instanceof Errno) return error.message;
-  if (error instanceof Error)
-    return error.name === "Error" ? error.message : `${error.name}: ${error.message}`;
-  return String(error);
+const describe = (error: unknown): string =>
+  error instanceof Error ? error.message : String(error);
+
+/** What to do about errors that have one usual cause. */
+function usualHint(cause: unknown): string | undefined {
+  return isErrno(cause, ENOSYS) ? "tsrun needs Linux 5.14 or later" : undefined;
 }
 
 const oneLine = (text: string): string => text.replace(/\s*\n\s*/g, " ");

@@ -1,6 +1,7 @@
 /** What creator and container say to each other during create: one message of JSON a datagram, with descriptors. */
-import { SOCK_SEQPACKET } from "#abi";
+import { ECONNRESET, SOCK_SEQPACKET } from "#abi";
 import type { FailureData } from "../failure.ts";
+import { unless } from "../linux/errno.ts";
 import { receive, send, socketpair } from "../linux/socket.ts";
 import { decode, encode } from "../linux/text.ts";
 
@@ -40,7 +41,7 @@ export class Channel<In, Out> {
 
   /** The next message, or undefined when the other process has gone. */
   receive(): Message<In> | undefined {
-    const received = receive(this.fd, MESSAGE_MAX);
+    const received = unless([ECONNRESET], () => receive(this.fd, MESSAGE_MAX));
     if (received === undefined) return undefined;
     return { message: JSON.parse(decode(received.data)) as In, descriptors: received.descriptors };
   }

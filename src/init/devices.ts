@@ -15,7 +15,7 @@ import {
   unlinkAt,
   using,
 } from "../linux/fs.ts";
-import { makeDirectoryInRoot, splitPath } from "./inRoot.ts";
+import { cleanPath, makeDirectoryInRoot, splitPath } from "./inRoot.ts";
 
 /** access(2): whether the file is there. */
 const F_OK = 0;
@@ -40,9 +40,10 @@ const LINKS = [
 
 const TYPES: Readonly<Record<string, number>> = { c: S_IFCHR, u: S_IFCHR, b: S_IFBLK, p: S_IFIFO };
 
-/** Makes the default devices in a directory that is the container's /dev; the umask is 0. */
-export function makeDefaultDevices(dev: number): void {
-  for (const [name, major, minor] of DEFAULT_DEVICES)
+/** Makes the default devices that are not configured in the container's /dev; the umask is 0. */
+export function makeDefaultDevices(dev: number, configured: readonly LinuxDevice[]): void {
+  const taken = new Set(configured.map(({ path }) => cleanPath(path)));
+  for (const [name, major, minor] of DEFAULT_DEVICES.filter(([name]) => !taken.has(`/dev/${name}`)))
     doing(`making /dev/${name}`, undefined, () =>
       makeNode(dev, name, S_IFCHR | DEFAULT_MODE, { major, minor }),
     );

@@ -1,6 +1,6 @@
 /** process.env, with the HOME that programs expect even where config.json does not give one. */
-import { O_RDONLY } from "#abi";
-import { findInRoot, readBytes, using } from "../linux/fs.ts";
+import { O_NOCTTY, O_NONBLOCK, O_RDONLY, S_IFMT, S_IFREG } from "#abi";
+import { findInRoot, readBytes, stat, using } from "../linux/fs.ts";
 import { lookupEnv } from "./executable.ts";
 
 /** An image's passwd is not trusted to be small. */
@@ -19,14 +19,20 @@ export function environmentOf(env: readonly string[], root: number, uid: number)
 
 /** The home directory that the container's /etc/passwd gives a user (passwd(5)), or `/`. */
 function homeOf(root: number, uid: number): string {
-  const fd = findInRoot(root, "/etc/passwd", O_RDONLY);
-  if (fd === undefined) return "/";
-  const bytes = using(fd, () => readBytes(fd, PASSWD_MAX));
+  // An image may put anything there: a FIFO must not make us wait, nor a huge file fill the memory.
+  const fd = findInRoot(root, "/etc/passwd", O_RDONLY | O_NONBLOCK | O_NOCTTY);
+  const bytes = fd === undefined ? undefined : using(fd, readPasswd);
+  if (bytes === undefined) return "/";
   // Lines are compared as Latin-1, so that a name in another encoding in one line does not cost the others.
   const fields = latin1Lines(bytes)
     .map((line) => line.split(":"))
     .find((line) => line[2] === String(uid));
   return fields?.[5] || "/";
+}
+
+function readPasswd(fd: number): Uint8Array | undefined {
+  const { mode, size } = stat(fd);
+  return (mode & S_IFMT) === S_IFREG && size <= PASSWD_MAX ? readBytes(fd, PASSWD_MAX) : undefined;
 }
 
 function latin1Lines(bytes: Uint8Array): string[] {

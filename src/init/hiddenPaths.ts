@@ -10,36 +10,40 @@ import {
   S_IFCHR,
   S_IFMT,
 } from "#abi";
-import { doing } from "../failure.ts";
-import { close, findInRoot, open, stat, using } from "../linux/fs.ts";
+import { doing, Failure } from "../failure.ts";
+import { close, findInRoot, openInRoot, stat, using } from "../linux/fs.ts";
 import { attachMount, cloneMount, createMount, setMountAttributes } from "../linux/mount.ts";
 import { isDirectory } from "./inRoot.ts";
 
-/** The host's /dev/null; whatever else stands there is refused (CVE-2025-31133). */
-export function openNull(): number {
-  const fd = open("/dev/null", O_PATH | O_NOFOLLOW);
+/**
+ * The container's own /dev/null, for covering files with it. Whatever else stands there is refused (CVE-2025-31133); the
+ * host's would let a container's root change the mode of a file of the host.
+ */
+function openNull(root: number): number {
+  const fd = openInRoot(root, "/dev/null", O_PATH | O_NOFOLLOW);
   const { mode, rdev } = stat(fd);
   if ((mode & S_IFMT) !== S_IFCHR || rdev.major !== 1 || rdev.minor !== 3)
-    throw new Error("the host's /dev/null is not the null device (1, 3)");
+    throw new Failure("the container's /dev/null is not the null device (1, 3)");
   return fd;
 }
 
 /** Covers files with /dev/null and directories with one empty read-only tmpfs. Paths that do not exist are hidden. */
-export function maskPaths(root: number, paths: readonly string[], devNull: number): void {
+export function maskPaths(root: number, paths: readonly string[]): void {
   let empty: number | undefined;
+  let devNull: number | undefined;
   paths.forEach((path, i) => {
     doing(`masking ${path}`, `/linux/maskedPaths/${i}`, () => {
       const target = findInRoot(root, path, O_PATH);
       if (target === undefined) return;
       using(target, () => {
-        const directory = isDirectory(target);
-        if (directory) empty ??= emptyDirectory();
-        const cover = directory ? (empty as number) : devNull;
+        let cover: number;
+        if (isDirectory(target)) cover = empty ??= emptyDirectory();
+        else cover = devNull ??= openNull(root);
         using(cloneMount(cover), (mount) => attachMount(mount, target));
       });
     });
   });
-  if (empty !== undefined) close(empty);
+  for (const cover of [empty, devNull]) if (cover !== undefined) close(cover);
 }
 
 const emptyDirectory = (): number =>

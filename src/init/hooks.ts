@@ -29,14 +29,17 @@ export type HookName =
 /** Runs hooks in order; throws the first one's Failure and does not go on to the next. */
 export function runHooks(name: HookName, hooks: readonly Hook[] | undefined, state: State): void {
   hooks?.forEach((hook, i) => {
-    runHook(hook, state, `the ${name} hook ${hook.path}`, `/hooks/${name}/${i}`);
+    runHook(name, hook, i, state);
   });
 }
 
 /** What a hook wrote is shown in its error up to this many bytes. */
 const OUTPUT_SHOWN = 2048;
 
-function runHook(hook: Hook, state: State, what: string, pointer: string): void {
+/** Runs the hook with the index `i` of its kind. Throws a Failure if it does not exit with 0 in time. */
+export function runHook(name: HookName, hook: Hook, i: number, state: State): void {
+  const what = `the ${name} hook ${hook.path}`;
+  const pointer = `/hooks/${name}/${i}`;
   // Files in memory, not pipes: nobody has to feed or drain them, and a daemon that a hook leaves behind blocks nothing.
   const input = memfd("hook-state", MFD_CLOEXEC);
   const output = memfd("hook-output", MFD_CLOEXEC);

@@ -32,15 +32,15 @@ export const cleanPath = (path: string): string => `/${componentsOf(path).join("
 
 /**
  * A directory in the root (O_PATH); what is missing of it is made. A dangling link on the way is refused (EEXIST), since
- * making what it points to would be the image's choice, not the configuration's. `resolve` is RESOLVE_* of openat2(2).
+ * making what it points to would be the image's choice, not the configuration's.
  */
-export function makeDirectoryInRoot(root: number, path: string, resolve = 0): number {
-  const found = findInRoot(root, path, O_PATH | O_DIRECTORY, { resolve });
+export function makeDirectoryInRoot(root: number, path: string): number {
+  const found = findInRoot(root, path, O_PATH | O_DIRECTORY);
   if (found !== undefined) return found;
   const names = componentsOf(path);
   const last = names.pop();
   if (last === undefined) return openInRoot(root, "/", O_PATH | O_DIRECTORY);
-  return using(makeDirectoryInRoot(root, `/${names.join("/")}`, resolve), (parent) => {
+  return using(makeDirectoryInRoot(root, `/${names.join("/")}`), (parent) => {
     mkdirAt(parent, last, DIRECTORY_MODE);
     return openAt(parent, last, O_PATH | O_DIRECTORY | O_NOFOLLOW);
   });

@@ -40,7 +40,7 @@ import { adoptTerminal, mountConsole, openTerminal, type Terminal } from "./cons
 import { makeConfiguredDevices, makeDefaultDevices, makeLinks } from "./devices.ts";
 import { environmentOf } from "./environment.ts";
 import { findExecutable } from "./executable.ts";
-import { maskPaths, openNull, protectPaths } from "./hiddenPaths.ts";
+import { maskPaths, protectPaths } from "./hiddenPaths.ts";
 import { runHooks } from "./hooks.ts";
 import { applyRlimits, becomeUser, giveStandardStreams } from "./identity.ts";
 import { makeDirectoryInRoot } from "./inRoot.ts";
@@ -91,10 +91,19 @@ export function initContainer(plan: InitPlan): never {
     plan.channel.send({ type: "created" });
     close(plan.channel.fd);
   } catch (error) {
-    plan.channel.send({ type: "failed", failure: Failure.of(error).toData() });
-    return exit(1);
+    return fail(plan.channel, error);
   }
   return waitForStart(plan, ready);
+}
+
+/**
+ * Tells the creator why, and waits until it has heard: closing a socket with an unread message in it would reset the
+ * connection, and the reason would be lost.
+ */
+function fail(channel: InitEnd, error: unknown): never {
+  channel.send({ type: "failed", failure: Failure.of(error).toData() });
+  while (channel.receive() !== undefined);
+  return exit(1);
 }
 
 function prepare(plan: InitPlan): Ready {
@@ -106,7 +115,6 @@ function prepare(plan: InitPlan): Ready {
   enterNamespaces(plan.joins);
   makeNamespaces(plan.namespaces.unshareFlags);
   writeKernelSettings(plan);
-  const devNull = openNull();
   const root = prepareRoot(plan.rootfs, plan.propagation);
   makeMounts(root, plan.mounts);
   const terminal = populateDev(root, plan);
@@ -115,7 +123,7 @@ function prepare(plan: InitPlan): Ready {
   waitForRuntimeHooks(plan);
   runHooks("createContainer", plan.config.hooks?.createContainer, stateOf(plan, "creating"));
   protectPaths(root, plan.config.linux?.readonlyPaths ?? []);
-  maskPaths(root, plan.config.linux?.maskedPaths ?? [], devNull);
+  maskPaths(root, plan.config.linux?.maskedPaths ?? []);
   enterRoot(root, plan.rootfs, plan.noPivot);
   if (plan.config.root?.readonly) makeRootReadonly(root);
   return { startSocket, execute: becomeProcess(plan, root, terminal) };
@@ -151,8 +159,9 @@ function populateDev(root: number, { config, process, mounts }: InitPlan): Termi
   const terminal = process.terminal ? openTerminal(root, process.consoleSize) : undefined;
   if (bindsDev(mounts)) return terminal;
   using(makeDirectoryInRoot(root, "/dev"), (dev) => {
-    makeDefaultDevices(dev);
-    makeConfiguredDevices(root, config.linux?.devices ?? []);
+    const devices = config.linux?.devices ?? [];
+    makeDefaultDevices(dev, devices);
+    makeConfiguredDevices(root, devices);
     makeLinks(dev);
     if (terminal)
       doing("binding the terminal on /dev/console", undefined, () =>
@@ -200,7 +209,9 @@ function becomeProcess(plan: InitPlan, root: number, terminal: Terminal | undefi
     limitBounding(capabilities.bounding),
   );
   const env = environmentOf(process.env ?? [], root, user.uid);
-  close(makeDirectoryInRoot(root, process.cwd));
+  doing(`making the working directory ${process.cwd}`, "/process/cwd", () =>
+    close(makeDirectoryInRoot(root, process.cwd)),
+  );
   const entered = enterWorkingDirectory(root, process.cwd, [EACCES]);
   becomeUser(user);
   if (!entered) enterWorkingDirectory(root, process.cwd, []);

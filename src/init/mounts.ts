@@ -9,7 +9,7 @@ import {
   RESOLVE_NO_SYMLINKS,
 } from "#abi";
 import { doing, Failure } from "../failure.ts";
-import { filesystemType, open, stat, using } from "../linux/fs.ts";
+import { filesystemType, findInRoot, open, stat, using } from "../linux/fs.ts";
 import {
   attachMount,
   cloneMount,
@@ -86,17 +86,41 @@ export function makeMounts(root: number, plans: readonly MountPlan[]): void {
 }
 
 function makeMount(root: number, plan: MountPlan): void {
-  const detached = plan.options.bind ? cloneSource(plan) : undefined;
-  const target =
-    detached === undefined ? makeDirectoryTarget(root, plan) : makeBindTarget(root, plan, detached);
-  using(target, () => {
+  const source = plan.options.bind ? cloneSource(plan) : undefined;
+  // procfs and sysfs are where privileged files live: an image must not place them elsewhere by a link.
+  const { type } = plan.mount;
+  const resolve = type === "proc" || type === "sysfs" ? RESOLVE_NO_SYMLINKS : 0;
+  const found = findInRoot(root, plan.destination, O_PATH, { resolve });
+  using(found ?? makeTarget(root, plan, source), (target) => {
     refuseOverProc(target, plan);
-    using(detached ?? createFilesystem(plan, target), (made) => {
+    refuseOtherKind(target, plan, source);
+    using(source ?? createFilesystem(plan, target, found !== undefined), (made) => {
       attachMount(made, target);
       for (const { type, recursive } of plan.options.propagation)
         setMountAttributes(made, { propagation: type }, recursive);
     });
   });
+}
+
+/** A directory to mount on, or a file for a file. */
+const makeTarget = (
+  root: number,
+  { destination }: MountPlan,
+  source: number | undefined,
+): number =>
+  source === undefined || isDirectory(source)
+    ? makeDirectoryInRoot(root, destination)
+    : makeFileInRoot(root, destination);
+
+/** The kernel would say no more than EINVAL. */
+function refuseOtherKind(target: number, { destination }: MountPlan, source: number | undefined) {
+  const mountsDirectory = source === undefined || isDirectory(source);
+  if (isDirectory(target) === mountsDirectory) return;
+  throw new Error(
+    mountsDirectory
+      ? `${destination} is not a directory, and a directory would be mounted on it (ENOTDIR)`
+      : `${destination} is a directory, and a file would be mounted on it (EISDIR)`,
+  );
 }
 
 /** The source of a bind mount as a detached mount, with its attributes already in force. */
@@ -111,21 +135,6 @@ function cloneSource({ source, options, pointer }: MountPlan): number {
 function changeAttributes(fd: number, change: AttributeChange, recursive: boolean): void {
   if (change.set !== 0 || change.clear !== 0) setMountAttributes(fd, change, recursive);
 }
-
-/** procfs and sysfs are where privileged files live: an image must not place them elsewhere by a link. */
-const isPrivilegedFilesystem = (type: string | undefined): boolean =>
-  type === "proc" || type === "sysfs";
-
-function makeDirectoryTarget(root: number, { mount, destination }: MountPlan): number {
-  return makeDirectoryInRoot(
-    root,
-    destination,
-    isPrivilegedFilesystem(mount.type) ? RESOLVE_NO_SYMLINKS : 0,
-  );
-}
-
-const makeBindTarget = (root: number, { destination }: MountPlan, source: number): number =>
-  isDirectory(source) ? makeDirectoryInRoot(root, destination) : makeFileInRoot(root, destination);
 
 /** Files of /proc that an engine may replace by a bind mount, as LXCFS does (runc's list). */
 const REPLACEABLE_PROC_FILES = new Set(
@@ -152,11 +161,16 @@ function refuseOverProc(target: number, { mount, destination, pointer }: MountPl
     });
 }
 
-function createFilesystem({ mount, destination, options }: MountPlan, target: number): number {
+/** `existed`: whether the directory was there before; then a tmpfs takes over its mode, as with runc. */
+function createFilesystem(
+  { mount, destination, options }: MountPlan,
+  target: number,
+  existed: boolean,
+): number {
   // cgroup v1 is not there to be mounted: whoever asks for `cgroup` gets the tree that tsrun uses.
   const type = isCgroup(mount) ? "cgroup2" : (mount.type ?? "");
   const parameters: FsParameter[] = [["source", mount.source || type], ...options.parameters];
-  if (type === "tmpfs" && !options.parameters.some(([key]) => key === "mode"))
+  if (type === "tmpfs" && existed && !options.parameters.some(([key]) => key === "mode"))
     parameters.push(["mode", (stat(target).mode & 0o7777).toString(8)]);
   return createMount(type, parameters, attributesAtFirst(destination, options.attributes));
 }

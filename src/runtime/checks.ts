@@ -23,6 +23,7 @@ export function checkConfig(config: Spec): Process {
     );
   checkNames(config, isPrivate("uts"));
   checkSysctls(linux?.sysctl ?? {}, isPrivate);
+  checkProcess(process);
   refuseUnsupported(config);
   return process;
 }
@@ -40,6 +41,23 @@ function checkNames({ hostname, domainname }: Spec, hasUts: boolean): void {
       pointer: "/domainname",
       hint,
     });
+}
+
+/** "Duplicate entries … MUST generate an error" (specification, "POSIX process"); and C strings end at a NUL. */
+function checkProcess({ rlimits = [], args = [], env = [] }: Process): void {
+  rlimits.forEach(({ type }, i) => {
+    if (rlimits.findIndex((other) => other.type === type) !== i)
+      throw new Failure(`the resource limit ${type} is given twice`, {
+        pointer: `/process/rlimits/${i}`,
+      });
+  });
+  for (const [name, strings] of Object.entries({ args, env })) {
+    const i = strings.findIndex((text) => text.includes("\0"));
+    if (i >= 0)
+      throw new Failure("a string with a NUL character cannot be passed to a program", {
+        pointer: `/process/${name}/${i}`,
+      });
+  }
 }
 
 function checkSysctls(sysctls: Record<string, string>, isPrivate: (type: string) => boolean): void {

@@ -1,7 +1,7 @@
 /** `delete`: removes a container that has ended, or with `force` any. */
 
 import { Failure } from "../failure.ts";
-import { runHooks } from "../init/hooks.ts";
+import { runHook } from "../init/hooks.ts";
 import type { Context } from "./context.ts";
 import { destroy } from "./destroy.ts";
 import { hookState, statusOf } from "./status.ts";
@@ -17,10 +17,22 @@ export function remove(context: Context, id: string, { force }: { force: boolean
     : StateDirectory.get(context.root, id);
   if (directory === undefined) return;
   directory.lock();
-  const state = directory.read();
+  const state = force ? readIfSound(context, directory) : directory.read();
   if (state && !force && statusOf(directory, state) === "running")
     throw new Failure(`the container ${id} is running`, { hint: "stop it first, or use --force" });
   removeLocked(context, directory, state);
+}
+
+/** A damaged state must not keep a container from being removed; what it would have named is not found then. */
+function readIfSound(context: Context, directory: StateDirectory): StoredState | undefined {
+  try {
+    return directory.read();
+  } catch (error) {
+    context.warn(
+      `${(error as Error).message}; its processes and its cgroup, if any, are left alone`,
+    );
+    return undefined;
+  }
 }
 
 /** Removes a container whose lock is held. */
@@ -31,11 +43,16 @@ export function removeLocked(
 ): void {
   destroy(directory, state);
   directory.close();
-  if (!state) return;
-  try {
-    runHooks("poststop", state.hooks.poststop, hookState({ ...state }, "stopped"));
-  } catch (error) {
-    // "If any poststop hook fails, the runtime MUST log a warning, but the remaining hooks and lifecycle continue".
-    context.warn((error as Error).message);
-  }
+  if (state) runPoststopHooks(context, state);
+}
+
+/** "If any poststop hook fails, the runtime MUST log a warning, but the remaining hooks and lifecycle continue". */
+export function runPoststopHooks(context: Context, state: StoredState): void {
+  state.hooks.poststop?.forEach((hook, i) => {
+    try {
+      runHook("poststop", hook, i, hookState(state, "stopped"));
+    } catch (error) {
+      context.warn((error as Error).message);
+    }
+  });
 }

@@ -1,7 +1,8 @@
 /** Undoing a container: its processes, its cgroup, its state directory. Works however far its creation came, and twice. */
-import { POLLIN, SIGKILL } from "#abi";
+import { ESRCH, POLLIN, SIGKILL } from "#abi";
 import { killCgroup, removeCgroup } from "../cgroup/group.ts";
 import { Failure } from "../failure.ts";
+import { unless } from "../linux/errno.ts";
 import { using } from "../linux/fs.ts";
 import { pidfdOpen, sendSignal } from "../linux/process.ts";
 import { poll } from "../linux/signals.ts";
@@ -36,7 +37,7 @@ function killAndWait(state: StoredState): void {
 export function withProcess<T>(state: StoredState, use: (pidfd: number) => T): T | undefined {
   if (livingProcess(state) === undefined) return undefined;
   const pid = (state.process as { pid: number }).pid;
-  return using(pidfdOpen(pid), (pidfd) =>
-    livingProcess(state) === undefined ? undefined : use(pidfd),
-  );
+  const opened = unless([ESRCH], () => pidfdOpen(pid));
+  if (opened === undefined) return undefined;
+  return using(opened, (pidfd) => (livingProcess(state) === undefined ? undefined : use(pidfd)));
 }

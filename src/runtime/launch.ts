@@ -20,11 +20,11 @@ import { close, fcntl, renameAt, using, writeText } from "../linux/fs.ts";
 import { NAMESPACES } from "../linux/namespaces.ts";
 import { processStatus } from "../linux/proc.ts";
 import { type Child, exitStatus, spawn, wait } from "../linux/process.ts";
-import { blockSignals } from "../linux/signals.ts";
 import { connectTo, listenAt, send } from "../linux/socket.ts";
 import { encode } from "../linux/text.ts";
 import { type Bundle, openBundle } from "./bundle.ts";
 import type { Context, CreateOptions } from "./context.ts";
+import { runPoststopHooks } from "./delete.ts";
 import { destroy } from "./destroy.ts";
 import { hookState } from "./status.ts";
 import { StateDirectory, type StoredState } from "./store.ts";
@@ -114,7 +114,6 @@ function initialState(id: string, { config, path, rootfs }: Bundle): StoredState
 
 function construct(construction: Construction): Launched {
   const { context, options, bundle, directory, state } = construction;
-  blockSignals();
   const cgroup = cgroupDrivers[context.cgroupManager](bundle.config.linux?.cgroupsPath, options.id);
   if (cgroup.path !== undefined) {
     state.cgroup = cgroup.path;
@@ -284,10 +283,10 @@ function writePidFile(path: string, pid: number): void {
 }
 
 /** The first error is the one to report; what goes wrong in undoing is a warning. */
-function undo({ context, directory, state, bundle }: Construction): void {
+function undo({ context, directory, state }: Construction): void {
   try {
     destroy(directory, state);
-    runHooks("poststop", bundle.config.hooks?.poststop, hookState(state, "stopped"));
+    runPoststopHooks(context, state);
   } catch (error) {
     context.warn(`cleaning up after the failed creation: ${(error as Error).message}`);
   } finally {

@@ -1,7 +1,8 @@
 /** `run`: create and start, and in the foreground wait and delete. */
 import { exitStatus } from "../linux/process.ts";
+import { blockSignals } from "../linux/signals.ts";
 import type { Context, RunOptions } from "./context.ts";
-import { removeLocked } from "./delete.ts";
+import { remove, removeLocked } from "./delete.ts";
 import { type Launched, launch } from "./launch.ts";
 import { startCreated } from "./start.ts";
 import { StateDirectory } from "./store.ts";
@@ -9,11 +10,13 @@ import { supervise } from "./supervise.ts";
 
 /** Returns the exit status: the process's in the foreground (128 + n if signal n killed it), 0 when detached. */
 export function run(context: Context, options: RunOptions): number {
+  // Signals that come from now on are for the container; they wait until there is one.
+  if (!options.detach) blockSignals();
   const launched = launch(context, options, !options.detach);
   try {
     startCreated(context, launched.directory, launched.state);
   } catch (error) {
-    removeLocked(context, launched.directory, launched.state);
+    remove(context, options.id, { force: true });
     throw error;
   }
   if (options.detach) return 0;

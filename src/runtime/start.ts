@@ -7,6 +7,7 @@ import { unlinkAt, using } from "../linux/fs.ts";
 import { connectTo, receive } from "../linux/socket.ts";
 import { decode } from "../linux/text.ts";
 import type { Context } from "./context.ts";
+import { removeLocked } from "./delete.ts";
 import { hookState, statusOf } from "./status.ts";
 import { START_SOCKET, StateDirectory, type StoredState } from "./store.ts";
 
@@ -21,22 +22,31 @@ export function start(context: Context, id: string): void {
   startCreated(context, directory, state);
 }
 
-/** Starts a container whose lock is held; gives the lock up before the `poststart` hooks run. */
+/**
+ * Starts a container whose lock is held, and closes its directory; gives the lock up before the `poststart` hooks run. "If any poststart hook fails,
+ * the runtime MUST generate an error, stop the container, and continue the lifecycle at step 12" (specification,
+ * "Lifecycle").
+ */
 export function startCreated(
   context: Context,
   directory: StateDirectory,
   state: StoredState,
 ): void {
   const failure = release(directory);
-  if (failure) throw Failure.from(failure);
+  if (failure) {
+    directory.close();
+    throw Failure.from(failure);
+  }
   unless([ENOENT], () => unlinkAt(directory.fd, START_SOCKET));
-  directory.close();
+  directory.unlock();
   try {
     runHooks("poststart", state.hooks.poststart, hookState(state, "running"));
   } catch (error) {
-    // "If any poststart hook fails, the runtime MUST log a warning, but the remaining hooks and lifecycle continue".
-    context.warn((error as Error).message);
+    directory.lock();
+    removeLocked(context, directory, state);
+    throw error;
   }
+  directory.close();
 }
 
 /** An error is short; see MESSAGE_MAX of the channel. */

@@ -18,8 +18,9 @@ export function statusOf(directory: StateDirectory, state: StoredState): State["
   return directory.isExecLocked() ? "created" : "running";
 }
 
-/** The state that hooks get. */
+/** The state that hooks get; a process that has ended is not in it, since its pid may be another's by now. */
 export function hookState(state: StoredState, status: State["status"]): State {
-  const { ociVersion, id, bundle, annotations, process } = state;
+  const { ociVersion, id, bundle, annotations } = state;
+  const process = status === "stopped" ? undefined : state.process;
   return { ociVersion, id, status, ...(process ? { pid: process.pid } : {}), bundle, annotations };
 }

@@ -11,6 +11,7 @@ import {
   LOCK_EX,
   LOCK_NB,
   LOCK_SH,
+  LOCK_UN,
   O_CREAT,
   O_DIRECTORY,
   O_EXCL,
@@ -141,6 +142,10 @@ export class StateDirectory {
     }
   }
 
+  unlock(): void {
+    flock(this.fd, LOCK_UN);
+  }
+
   /** Whether another command is changing the container. */
   isLocked(): boolean {
     return !using(openAt(this.fd, ".", O_RDONLY | O_DIRECTORY), (fd) =>
@@ -152,7 +157,9 @@ export class StateDirectory {
   read(): StoredState | undefined {
     const fd = findAt(this.fd, STATE_FILE, O_RDONLY | O_NOFOLLOW);
     if (fd === undefined) return undefined;
-    return parseJson(using(fd, () => decode(readBytes(fd)))) as StoredState;
+    return doing(`reading ${this.#root}/${this.id}/${STATE_FILE}`, undefined, () =>
+      using(fd, () => parseJson(decode(readBytes(fd))) as StoredState),
+    );
   }
 
   /** Replaces the state at once: whoever reads sees the old one or the new one, whole. */

@@ -1,12 +1,20 @@
 /** Bad input: one line that says what and where, exit status 1, and nothing left behind. */
 import assert from "node:assert/strict";
-import { existsSync, mkdirSync, rmSync, symlinkSync, writeFileSync } from "node:fs";
+import {
+  existsSync,
+  mkdirSync,
+  readFileSync,
+  rmdirSync,
+  rmSync,
+  symlinkSync,
+  writeFileSync,
+} from "node:fs";
 import { join } from "node:path";
 import { test } from "node:test";
 import { makeBundle, newFolder, writeConfig } from "./harness/bundle.ts";
 import { type Config, mountAt, shareNamespace } from "./harness/config.ts";
 import { failed } from "./harness/expect.ts";
-import { leavesNothing, nothingIsLeftAtTheEnd } from "./harness/leftovers.ts";
+import { cgroups, leavesNothing, nothingIsLeftAtTheEnd } from "./harness/leftovers.ts";
 import { newId, Runtime, tsrun, tsrunPath } from "./harness/runtime.ts";
 
 nothingIsLeftAtTheEnd();
@@ -359,10 +367,22 @@ test("a state that is damaged is said to be, and delete --force removes it", () 
       const state = join("/run/tsrun", id, "state.json");
       writeFileSync(state, damage);
       failed(tsrun.call(["state", id]), /state\.json/);
-      assert.equal(tsrun.call(["delete", "--force", id]).status, 0);
+      const deleted = tsrun.call(["delete", "--force", id]);
+      assert.equal(deleted.status, 0);
+      // Only the state knew of the process and its cgroup: tsrun says that it cannot find them.
+      assert.match(deleted.stderr, /left alone/);
+      killCgroup(id);
     });
   }
 });
+
+function killCgroup(id: string): void {
+  for (const path of cgroups().filter((path) => path.endsWith(id))) {
+    writeFileSync(join(path, "cgroup.kill"), "1");
+    while (readFileSync(join(path, "cgroup.events"), "utf8").includes("populated 1"));
+    rmdirSync(path);
+  }
+}
 
 /** tsrun on a kernel that answers ENOSYS to one system call. */
 function without(call: string): Runtime {

@@ -17,12 +17,10 @@ export interface Departure {
 
 export const DEPARTURES: Departure[] = [
   {
-    peer: "runc",
-    ours: /^mounts: \/null \S+ ro,\S+ - devtmpfs rw/,
-    theirs: /^mounts: \/null \S+ rw,nosuid - tmpfs rw,/,
-    why:
-      "A masked file: runc binds the container’s /dev/null, tsrun the host’s, as crun. It has to be " +
-      "read-only then: root may change the mode of what it owns.",
+    peer: "crun",
+    ours: /^mounts: \/null \S+ rw,nosuid - tmpfs rw,/,
+    theirs: /^mounts: \/null \S+ ro,\S+ - devtmpfs rw/,
+    why: "A masked file: crun binds the host’s /dev/null, read-only, tsrun the container’s own, as runc.",
   },
   {
     peer: "runc",

@@ -510,7 +510,7 @@ describe("nodes and their status", () => {
         [7, 8],
       ]);
       using(openAt(dir, "file", O_PATH), (fd) =>
-        throws(() => chmod(fd, 0o600), { message: `fchmod(${fd}, 600): EBADF` }),
+        throws(() => chmod(fd, 0o600), { message: `fchmod(${fd}, "600"): EBADF` }),
       );
     });
   });

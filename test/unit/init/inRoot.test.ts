@@ -1,0 +1,190 @@
+import { deepEqual, equal, throws } from "node:assert/strict";
+import { describe, test } from "node:test";
+import {
+  DT_DIR,
+  O_CREAT,
+  O_DIRECTORY,
+  O_PATH,
+  O_RDONLY,
+  O_WRONLY,
+  S_IFMT,
+  S_IFREG,
+} from "#abi";
+import {
+  cleanPath,
+  isDirectory,
+  makeDirectoryInRoot,
+  makeFile,
+  makeFileInRoot,
+  splitPath,
+} from "../../../src/init/inRoot.ts";
+import {
+  close,
+  findInRoot as find,
+  mkdirAt,
+  openAt,
+  readDirectory,
+  stat,
+  statAt,
+  symlinkAt,
+  using,
+  writeText,
+} from "../../../src/linux/fs.ts";
+import { inScratch } from "../linux/scratch.ts";
+
+describe("paths are cleaned by their letters", () => {
+  const paths: [path: string, clean: string, directory: string, name: string][] = [
+    ["/", "/", "/", "."],
+    ["", "/", "/", "."],
+    ["/a", "/a", "/", "a"],
+    ["a/b", "/a/b", "/a", "b"],
+    ["/a/b/", "/a/b", "/a", "b"],
+    ["//a///b", "/a/b", "/a", "b"],
+    ["/a/./b/.", "/a/b", "/a", "b"],
+    ["/a/../b", "/b", "/", "b"],
+    ["/a/b/..", "/a", "/", "a"],
+    ["/..", "/", "/", "."],
+    ["/../../a", "/a", "/", "a"],
+    ["../a", "/a", "/", "a"],
+    ["/a/../..", "/", "/", "."],
+    ["/.../..a/a..", "/.../..a/a..", "/.../..a", "a.."],
+    ["/ /é", "/ /é", "/ ", "é"],
+  ];
+  for (const [path, clean, directory, name] of paths)
+    test(JSON.stringify(path), () => {
+      equal(cleanPath(path), clean);
+      deepEqual(splitPath(path), { directory, name });
+      equal(cleanPath(clean), clean);
+    });
+});
+
+/** root/{dir/, file, links…} beside an `outside/` that nothing may be made in. */
+function inTree(use: (root: number) => void): void {
+  inScratch((dir) => {
+    for (const name of ["root", "outside", "root/dir"]) mkdirAt(dir, name, 0o755);
+    using(openAt(dir, "root", O_RDONLY | O_DIRECTORY), (root) => {
+      writeText("file", "text", O_CREAT | O_WRONLY, root, 0o644);
+      const links = {
+        link: "dir",
+        up: "../outside",
+        absolute: "/dir",
+        dangling: "nowhere",
+        outside: "../../outside",
+        "dir/fileLink": "../file",
+      };
+      for (const [name, target] of Object.entries(links)) symlinkAt(target, root, name);
+      use(root);
+    });
+    using(openAt(dir, "outside", O_RDONLY | O_DIRECTORY), (fd) => deepEqual(readDirectory(fd), []));
+    equal(
+      using(openAt(dir, ".", O_RDONLY | O_DIRECTORY), readDirectory).filter(
+        ({ type }) => type === DT_DIR,
+      ).length,
+      2,
+    );
+  });
+}
+
+const findInRoot = (root: number, path: string) => find(root, path, O_PATH);
+
+const inode = (root: number, path: string): number => statAt(root, path).ino;
+
+describe("a directory is found or made", () => {
+  const directories: [string, string][] = [
+    ["/dir", "dir"],
+    ["/link", "dir"],
+    ["/absolute", "dir"],
+    ["/", "."],
+    ["/new", "new"],
+    ["/new/a/b/c", "new/a/b/c"],
+    ["/dir/new/../new", "dir/new"],
+    ["/link/new", "dir/new"],
+    ["/absolute/x/y", "dir/x/y"],
+    ["/../../above", "above"],
+    ["relative/below", "relative/below"],
+  ];
+  for (const [path, place] of directories)
+    test(`${path} is ${place}`, () => {
+      inTree((root) => {
+        using(makeDirectoryInRoot(root, path), (fd) => {
+          equal(stat(fd).ino, inode(root, place));
+          equal(isDirectory(fd), true);
+        });
+        // It is found the second time.
+        using(makeDirectoryInRoot(root, path), (fd) => equal(stat(fd).ino, inode(root, place)));
+      });
+    });
+
+  const refused: [string, string][] = [
+    ["/file", "ENOTDIR"],
+    ["/file/below", "ENOTDIR"],
+    ["/dangling", "EEXIST"],
+    ["/dangling/below", "EEXIST"],
+    ["/up", "EEXIST"],
+    ["/up/below", "EEXIST"],
+    ["/outside/below/more", "EEXIST"],
+  ];
+  for (const [path, code] of refused)
+    test(`${path} is refused`, () => {
+      inTree((root) => {
+        throws(() => makeDirectoryInRoot(root, path), { code });
+        equal(findInRoot(root, "/nowhere"), undefined);
+      });
+    });
+});
+
+describe("a file is found or made", () => {
+  const files: [string, string][] = [
+    ["/file", "file"],
+    ["/dir/fileLink", "file"],
+    ["/new", "new"],
+    ["/a/b/new", "a/b/new"],
+    ["/absolute/new", "dir/new"],
+    ["/../new", "new"],
+  ];
+  for (const [path, place] of files)
+    test(`${path} is ${place}`, () => {
+      inTree((root) => {
+        using(makeFileInRoot(root, path), (fd) => {
+          equal(stat(fd).ino, inode(root, place));
+          equal(stat(fd).mode & S_IFMT, S_IFREG);
+        });
+        equal(statAt(root, "file").size, 4);
+      });
+    });
+
+  test("nothing is made in the place of a link that leads nowhere", () => {
+    inTree((root) => {
+      // The link itself is what is found: a mount upon it would be refused by the kernel.
+      for (const path of ["/dangling", "/up/new"]) {
+        let fd: number | undefined;
+        try {
+          fd = makeFileInRoot(root, path);
+        } catch {
+          continue;
+        }
+        equal(stat(fd).ino, inode(root, path.slice(1)));
+        close(fd);
+      }
+      equal(findInRoot(root, "/nowhere"), undefined);
+    });
+  });
+
+  test("one that is there is kept", () => {
+    inTree((root) => {
+      using(makeFile(root, "file", 0o600), (fd) => equal(stat(fd).size, 4));
+      using(makeFile(root, "made", 0o600), (fd) => equal(stat(fd).mode, S_IFREG | 0o600));
+      using(makeFile(root, "link", 0o600), (fd) => equal(stat(fd).ino, inode(root, "link")));
+    });
+  });
+});
+
+test("what is not there is not found", () => {
+  inTree((root) => {
+    for (const path of ["/none", "/dangling", "/file/x", "/up", "/dir/../none"])
+      equal(findInRoot(root, path), undefined, path);
+    using(findInRoot(root, "/link/fileLink") ?? -1, (fd) => equal(stat(fd).size, 4));
+    symlinkAt("loop", root, "loop");
+    throws(() => findInRoot(root, "/loop"), { code: "ELOOP" });
+  });
+});
