@@ -36,7 +36,8 @@ endif
 
 CFLAGS := $(OPTIMIZE) -g -std=gnu17 -D_GNU_SOURCE -Wall -Wextra -Wshadow -fPIE \
 	-D_FORTIFY_SOURCE=2 -fstack-protector-strong -fstack-clash-protection -fcf-protection
-LDFLAGS := -static-pie -Wl,-z,relro,-z,now,-z,noexecstack
+# The program is entered at overlay.c's own entry, before the C library starts.
+LDFLAGS := -static-pie -Wl,-z,relro,-z,now,-z,noexecstack -Wl,-e,enter_program
 ifeq ($(ARCH),arm64)
 CFLAGS := $(filter-out -fcf-protection,$(CFLAGS)) -mbranch-protection=standard
 endif
@@ -116,8 +117,11 @@ $(OUT)/quickjs/%.o: $(QUICKJS)/%.c $(QUICKJS)/host.h build/deps.mk Makefile
 	@mkdir -p $(@D)
 	$(CC) $(HOST_CFLAGS) -c -o $@ $<
 
+# It runs before there is a C library: no canary, no calls of functions that the compiler knows.
+$(OUT)/quickjs/overlay.o: CFLAGS += -ffreestanding -fno-stack-protector -fno-tree-loop-distribute-patterns
+
 # A program is its modules as bytecode, linked with the host.
-HOST := $(patsubst %,$(OUT)/quickjs/%.o,main natives protect)
+HOST := $(patsubst %,$(OUT)/quickjs/%.o,main natives protect overlay)
 PROGRAM_NEEDS := $(TYPESCRIPT) $(GENERATED) $(NODE_MODULES) build/quickjs/compile
 
 $(OUT)/program/modules.S: src/cli/main.ts $(PROGRAM_NEEDS)

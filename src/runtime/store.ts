@@ -158,7 +158,7 @@ export class StateDirectory {
     const fd = findAt(this.fd, STATE_FILE, O_RDONLY | O_NOFOLLOW);
     if (fd === undefined) return undefined;
     return doing(`reading ${this.#root}/${this.id}/${STATE_FILE}`, undefined, () =>
-      using(fd, () => parseJson(decode(readBytes(fd))) as StoredState),
+      using(fd, () => checked(parseJson(decode(readBytes(fd))), this.id)),
     );
   }
 
@@ -217,6 +217,21 @@ export class StateDirectory {
   close(): void {
     close(this.fd);
   }
+}
+
+/** What tsrun itself wrote has this shape; anything else was written by somebody else. */
+function checked(value: unknown, id: string): StoredState {
+  const state = value as Partial<StoredState> | undefined;
+  const { process } = state ?? {};
+  const isSound =
+    state?.id === id &&
+    typeof state.bundle === "string" &&
+    typeof state.annotations === "object" &&
+    typeof state.hooks === "object" &&
+    (process === undefined ||
+      (Number.isSafeInteger(process.pid) && Number.isSafeInteger(process.startTime)));
+  if (!isSound) throw new Error("this is not the state of the container");
+  return state as StoredState;
 }
 
 function findOrMakeRoot(root: string): number {

@@ -21,6 +21,16 @@ bool define_natives(JSContext *ctx, int argc, char **argv);
 /* natives.c: writes a pending exception to stderr as one line. */
 void report_exception(JSContext *ctx);
 
+/*
+ * overlay.c: whether the arguments ask for a command that enters a container, where /proc/<pid>/exe could lead back to
+ * this binary. Any argument of that name counts: `state run` is protected for nothing, but no spelling of options can
+ * keep `run` from being protected.
+ */
+bool enters_container(char **argv);
+
+/* overlay.c: starts the running executable again as a read-only overlay shows it; returns where that is not allowed. */
+void run_from_overlay(char **argv, char **envp);
+
 /* protect.c: returns when the running executable cannot be written through /proc/<pid>/exe, or exits. */
 void protect_executable(char **argv, char **envp);
 

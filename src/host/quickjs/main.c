@@ -6,21 +6,6 @@
 #include <string.h>
 #include <unistd.h>
 
-/*
- * The commands that enter a container, where /proc/<pid>/exe could lead back to this binary (CVE-2019-5736).
- * Any argument of that name counts: `state run` is protected for nothing, but no spelling of options can
- * keep `run` from being protected.
- */
-static bool enters_container(int argc, char **argv)
-{
-    static const char *const commands[] = {"create", "run", "exec", "restore"};
-    for (int i = 1; i < argc; i++)
-        for (size_t j = 0; j < sizeof commands / sizeof *commands; j++)
-            if (strcmp(argv[i], commands[j]) == 0)
-                return true;
-    return false;
-}
-
 /* Only what the bundle needs; what is not named here (eval, Proxy, WeakRef, modules) does not exist. */
 static JSContext *new_context(JSRuntime *runtime)
 {
@@ -113,7 +98,7 @@ static void open_standard_streams(void)
 int main(int argc, char **argv, char **envp)
 {
     open_standard_streams();
-    if (enters_container(argc, argv))
+    if (enters_container(argv))
         protect_executable(argv, envp);
 
     JSRuntime *runtime = JS_NewRuntime2(&plain_allocator, NULL);

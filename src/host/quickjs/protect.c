@@ -9,7 +9,6 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <linux/magic.h>
-#include <linux/mount.h>
 #include <linux/stat.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -68,56 +67,6 @@ static bool is_protected(void)
            (status.stx_mask & STATX_MNT_ID) && !is_attached(status.stx_mnt_id);
 }
 
-static int set_string(int context, const char *key, const char *value)
-{
-    return (int)syscall(SYS_fsconfig, context, FSCONFIG_SET_STRING, key, value, 0);
-}
-
-/*
- * A detached read-only overlay of a directory, as a descriptor of its root; -1 where that is not allowed. Without an
- * upper layer overlayfs wants two lower ones, and takes none that is detached: /sys is always there, is never an
- * ancestor of the directory, and being the lower of the two can hide nothing of it.
- */
-static int overlay_of(int directory)
-{
-    char layers[48];
-    snprintf(layers, sizeof layers, "/proc/self/fd/%d:/sys", directory);
-    int context = (int)syscall(SYS_fsopen, "overlay", FSOPEN_CLOEXEC);
-    if (context < 0)
-        return -1;
-    int root = -1;
-    if (set_string(context, "lowerdir", layers) == 0 && set_string(context, "xino", "off") == 0 &&
-        syscall(SYS_fsconfig, context, FSCONFIG_CMD_CREATE, NULL, NULL, 0) == 0)
-        root = (int)syscall(SYS_fsmount, context, FSMOUNT_CLOEXEC,
-                            MOUNT_ATTR_RDONLY | MOUNT_ATTR_NOSUID | MOUNT_ATTR_NODEV);
-    close(context);
-    return root;
-}
-
-/* The running file seen through a read-only overlay of its directory, or -1. */
-static int open_in_overlay(void)
-{
-    char path[4096];
-    ssize_t length = readlink(self_exe, path, sizeof path - 1);
-    if (length <= 0)
-        return -1;
-    path[length] = 0;
-    char *name = strrchr(path, '/');
-    if (!name)
-        return -1;
-    *name++ = 0;
-    int directory = open(*path ? path : "/", O_PATH | O_DIRECTORY | O_CLOEXEC);
-    if (directory < 0)
-        return -1;
-    int root = overlay_of(directory);
-    close(directory);
-    if (root < 0)
-        return -1;
-    int file = openat(root, name, O_PATH | O_NOFOLLOW | O_CLOEXEC);
-    close(root);
-    return file;
-}
-
 /* Fills `copy` with the running file and seals it. */
 static bool copy_and_seal(int copy)
 {
@@ -150,12 +99,13 @@ static int open_sealed_copy(void)
     return copy;
 }
 
-static void run_from(int file, char **argv, char **envp)
+static void run_sealed_copy(char **argv, char **envp)
 {
-    if (file < 0)
+    int copy = open_sealed_copy();
+    if (copy < 0)
         return;
-    syscall(SYS_execveat, file, "", argv, envp, AT_EMPTY_PATH);
-    close(file);
+    syscall(SYS_execveat, copy, "", argv, envp, AT_EMPTY_PATH);
+    close(copy);
 }
 
 void protect_executable(char **argv, char **envp)
@@ -165,8 +115,8 @@ void protect_executable(char **argv, char **envp)
         prctl(PR_SET_NAME, "tsrun");
         return;
     }
-    run_from(open_in_overlay(), argv, envp);
-    run_from(open_sealed_copy(), argv, envp);
+    run_from_overlay(argv, envp);
+    run_sealed_copy(argv, envp);
     fprintf(stderr,
             "tsrun: cannot protect %s from the container: no read-only overlay and no sealed copy in memory (%s); "
             "mount /proc, and allow memfd_create (sysctl vm.memfd_noexec below 2)\n",
