@@ -51,7 +51,7 @@ import {
   type NamespacePlan,
   type OpenedNamespace,
 } from "./namespaces.ts";
-import { enterRoot, makeRootReadonly, prepareRoot } from "./root.ts";
+import { enterRoot, makeRootReadonly, prepareRoot, shareRoot } from "./root.ts";
 import { sysctlPath } from "./sysctl.ts";
 
 /** All that was decided and opened before the fork. */
@@ -125,6 +125,7 @@ function prepare(plan: InitPlan): Ready {
   protectPaths(root, plan.config.linux?.readonlyPaths ?? []);
   maskPaths(root, plan.config.linux?.maskedPaths ?? []);
   enterRoot(root, plan.rootfs, plan.noPivot);
+  shareRoot(root, plan.propagation);
   if (plan.config.root?.readonly) makeRootReadonly(root);
   return { startSocket, execute: becomeProcess(plan, root, terminal) };
 }

@@ -50,24 +50,29 @@ export function rootPropagation(name: string | undefined): number {
 }
 
 /**
- * Sets the propagation of all that the namespace inherited and makes the root filesystem a mount of its own, as
- * pivot_root wants it. Returns its descriptor, the root for `openInRoot`.
+ * Sets the propagation of what the namespace inherited and makes the root filesystem a mount of its own, as pivot_root
+ * wants it. Returns its descriptor, the root for `openInRoot`.
  */
 export function prepareRoot(rootfs: string, propagation: number): number {
-  doing("setting the mount propagation", "/linux/rootfsPropagation", () =>
-    mount(null, "/", null, propagation),
-  );
+  // Nothing could be bound from an unbindable tree: that is for the root alone, at the end.
+  const inherited = (propagation & MS_UNBINDABLE) !== 0 ? MS_SLAVE | MS_REC : propagation;
+  doing("setting the mount propagation", "/linux/rootfsPropagation", () => {
+    mount(null, "/", null, inherited);
+    if ((propagation & MS_SHARED) !== 0) makeParentPrivate(rootfs);
+  });
   return doing(`mounting the root filesystem ${rootfs}`, "/root/path", () =>
     using(open(rootfs, O_PATH | O_DIRECTORY), (directory) => {
       const root = cloneMount(directory, AT_RECURSIVE);
-      if ((propagation & MS_SHARED) !== 0) makeParentPrivate(rootfs);
       attachMount(root, directory);
       return root;
     }),
   );
 }
 
-/** pivot_root refuses a root on a shared mount: the one that the root filesystem lies on becomes private. */
+/**
+ * The mount that the root filesystem lies on becomes private: pivot_root refuses a shared one, and what is mounted in the
+ * container would appear on the host.
+ */
 function makeParentPrivate(rootfs: string): void {
   const parent = mountInfo()
     .filter(({ mountPoint }) => contains(mountPoint, rootfs))
@@ -129,6 +134,15 @@ function unmountOrHide(mountPoint: string): void {
     if (!isErrno(error, EINVAL, EPERM)) throw error;
     mount("tmpfs", mountPoint, "tmpfs", 0);
   }
+}
+
+/** linux.rootfsPropagation of the root itself: what is mounted in it so far keeps its own. */
+export function shareRoot(root: number, propagation: number): void {
+  const type = propagation & (MS_SHARED | MS_UNBINDABLE);
+  if (type !== 0)
+    doing("setting the root's propagation", "/linux/rootfsPropagation", () =>
+      setMountAttributes(root, { propagation: type }),
+    );
 }
 
 /** root.readonly: only this mount, what is mounted below it keeps its own options. */

@@ -2,8 +2,6 @@
  * `node:test` for tests inside the binary: the same functions, synchronous. Tests are collected while their files are
  * evaluated and run by `runTests`.
  */
-import { writeAll } from "../../../src/linux/fs.ts";
-
 type Step = () => unknown;
 
 interface Suite {
@@ -64,34 +62,35 @@ export async function collectFile(path: string, load: () => Promise<unknown>): P
   }
 }
 
-export interface Tally {
+interface Run {
   passed: number;
   failed: number;
+  print: (line: string) => void;
 }
 
 /**
- * Runs all tests that were collected, one line of TAP each, and at the end `N passed, N failed` alone on a line.
- * Returns the exit status: 0 only if there were tests and all passed.
+ * Runs all tests that were collected and prints a line of TAP for each, and at the end `N passed, N failed`. Returns
+ * the exit status: 0 only if there were tests and all passed.
  */
-export function runTests(): number {
-  const tally = { passed: 0, failed: 0 };
-  runSuite(root, [], tally);
-  print(`${tally.passed} passed, ${tally.failed} failed`);
-  return tally.failed === 0 && tally.passed > 0 ? 0 : 1;
+export function runTests(print: (line: string) => void): number {
+  const run: Run = { passed: 0, failed: 0, print };
+  runSuite(root, [], run);
+  print(`${run.passed} passed, ${run.failed} failed`);
+  return run.failed === 0 && run.passed > 0 ? 0 : 1;
 }
 
 /** `around` are the suites that the suite lies in, the outermost first. */
-function runSuite(suite: Suite, around: readonly Suite[], tally: Tally): void {
+function runSuite(suite: Suite, around: readonly Suite[], run: Run): void {
   const path = [...around, suite];
   const title = (name: string) =>
     [...path.map((outer) => outer.name), name].filter((part) => part !== "").join(" > ");
   const hook = (name: string, steps: readonly Step[]) => {
-    if (steps.length > 0) report(title(name), () => steps.forEach(runStep), tally, { quiet: true });
+    if (steps.length > 0) report(title(name), () => steps.forEach(runStep), run, { quiet: true });
   };
   hook("before", suite.before);
   for (const part of suite.parts)
-    if ("parts" in part) runSuite(part, path, tally);
-    else report(title(part.name), () => runTest(part.step, path), tally);
+    if ("parts" in part) runSuite(part, path, run);
+    else report(title(part.name), () => runTest(part.step, path), run);
   hook("after", suite.after);
 }
 
@@ -116,16 +115,16 @@ function runStep(step: Step): void {
 }
 
 /** `quiet`: only a failure is worth a line. */
-function report(title: string, step: Step, tally: Tally, { quiet = false } = {}): void {
+function report(title: string, step: Step, run: Run, { quiet = false } = {}): void {
   try {
     step();
     if (quiet) return;
-    tally.passed++;
-    print(`ok ${tally.passed + tally.failed} - ${title}`);
+    run.passed++;
+    run.print(`ok ${run.passed + run.failed} - ${title}`);
   } catch (error) {
-    tally.failed++;
-    print(`not ok ${tally.passed + tally.failed} - ${title}`);
-    print(indented(described(error)));
+    run.failed++;
+    run.print(`not ok ${run.passed + run.failed} - ${title}`);
+    run.print(indented(described(error)));
   }
 }
 
@@ -133,6 +132,3 @@ const described = (error: unknown): string =>
   error instanceof Error ? `${error.name}: ${error.message}\n${error.stack ?? ""}` : String(error);
 
 const indented = (text: string): string => text.trimEnd().replace(/^/gm, "  ");
-
-/** Text that has no form in UTF-8, which a test may be about, must not end the run. */
-const print = (text: string): void => writeAll(1, `${text.toWellFormed()}\n`);

@@ -56,12 +56,12 @@ describe("capabilities are sets of bits by their numbers", () => {
     deepEqual(
       planCapabilities({
         bounding: ["CAP_FUTURE", "CAP_KILL", "cap_kill", "KILL"],
-        effective: ["CAP_FUTURE", "constructor", "__proto__"],
+        effective: ["CAP_FUTURE", "constructor", "__proto__", "CAP_CHOWN=0;CAP_KILL", ""],
       }),
       {
         ...empty,
         bounding: 1n << 5n,
-        unknown: ["CAP_FUTURE", "cap_kill", "KILL", "constructor", "__proto__"],
+        unknown: ["CAP_FUTURE", "cap_kill", "KILL", "constructor", "__proto__", "CAP_CHOWN=0;CAP_KILL", ""],
       },
     );
   });
