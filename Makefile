@@ -68,7 +68,7 @@ test:
 
 ## test-unit: the unit tests in Node, and in the binary those that need no Node
 test-unit: $(OUT)/tsrun-unit
-	$(TSX) --test --test-reporter=spec $$(find test/unit -name '*.test.ts' | sort)
+	$(TSX) --test --test-reporter=spec $$(find test/unit -name '*.test.ts' ! -name '*.binary.test.ts' | sort)
 	$(OUT)/tsrun-unit
 
 ## test-integration: the binary on this kernel, beside runc and crun (as root)
@@ -121,7 +121,7 @@ $(OUT)/quickjs/%.o: $(QUICKJS)/%.c $(QUICKJS)/host.h build/deps.mk Makefile
 $(OUT)/quickjs/overlay.o: CFLAGS += -ffreestanding -fno-stack-protector -fno-tree-loop-distribute-patterns
 
 # A program is its modules as bytecode, linked with the host.
-HOST := $(patsubst %,$(OUT)/quickjs/%.o,main natives protect overlay)
+HOST := $(patsubst %,$(OUT)/quickjs/%.o,main natives memory protect overlay)
 PROGRAM_NEEDS := $(TYPESCRIPT) $(GENERATED) $(NODE_MODULES) build/quickjs/compile
 
 $(OUT)/program/modules.S: src/cli/main.ts $(PROGRAM_NEEDS)

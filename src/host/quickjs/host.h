@@ -15,6 +15,9 @@ struct module {
 };
 extern const struct module modules[];
 
+/* memory.c: the engine's allocator. */
+const JSMallocFunctions *engine_memory(void);
+
 /* natives.c: defines the global object `nativeHost` that host.ts wraps. */
 bool define_natives(JSContext *ctx, int argc, char **argv);
 

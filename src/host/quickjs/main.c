@@ -23,34 +23,6 @@ static JSContext *new_context(JSRuntime *runtime)
     return ctx;
 }
 
-/* The engine's own allocator counts every byte for a limit that nobody sets. */
-static void *plain_malloc(JSMallocState *state, size_t size)
-{
-    (void)state;
-    return malloc(size);
-}
-
-static void plain_free(JSMallocState *state, void *memory)
-{
-    (void)state;
-    free(memory);
-}
-
-static void *plain_realloc(JSMallocState *state, void *memory, size_t size)
-{
-    (void)state;
-    if (size)
-        return realloc(memory, size);
-    free(memory);
-    return NULL;
-}
-
-static const JSMallocFunctions plain_allocator = {
-    .js_malloc = plain_malloc,
-    .js_free = plain_free,
-    .js_realloc = plain_realloc,
-};
-
 static JSModuleDef *load_module(JSContext *ctx, const char *name, void *opaque)
 {
     (void)opaque;
@@ -101,7 +73,7 @@ int main(int argc, char **argv, char **envp)
     if (enters_container(argv))
         protect_executable(argv, envp);
 
-    JSRuntime *runtime = JS_NewRuntime2(&plain_allocator, NULL);
+    JSRuntime *runtime = JS_NewRuntime2(engine_memory(), NULL);
     JSContext *ctx = runtime ? new_context(runtime) : NULL;
     if (!ctx || !define_natives(ctx, argc, argv))
         abort();

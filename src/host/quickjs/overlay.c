@@ -49,7 +49,7 @@ bool enters_container(char **argv)
     return false;
 }
 
-/* Whether the running file may be what protect.c makes: a file of a read-only overlay, or a memfd, which is on a tmpfs. */
+/* Whether the running file may be what protect.c looks for: on a read-only overlay, or a memfd, which is on a tmpfs. */
 static bool may_be_protected(void)
 {
     struct statfs fs;
@@ -118,7 +118,8 @@ void run_from_overlay(char **argv, char **envp)
     if (name == path)
         return;
     name[-1] = 0;
-    long directory = system_call(__NR_openat, AT_FDCWD, (long)(*path ? path : "/"), O_PATH | O_DIRECTORY | O_CLOEXEC, 0, 0);
+    long directory = system_call(__NR_openat, AT_FDCWD, (long)(*path ? path : "/"),
+                                 O_PATH | O_DIRECTORY | O_CLOEXEC, 0, 0);
     if (directory < 0)
         return;
     long root = overlay_of(directory);
@@ -141,7 +142,7 @@ __attribute__((used)) static void protect_early(long *stack)
         run_from_overlay(argv, argv + stack[0] + 1);
 }
 
-/* The entry: as if it had not been there, _start finds its stack, and the register that the psABI passes a function in. */
+/* The entry. _start finds the stack as it was, and the register in which the psABI passes it a function. */
 #if defined(__x86_64__)
 __asm__(".globl enter_program\n"
         "enter_program:\n"

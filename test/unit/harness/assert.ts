@@ -90,11 +90,9 @@ function checkError(error: unknown, matcher: ErrorMatcher, message: Message): vo
       () => `${show(String(error))} does not match ${matcher}`,
     );
   else if (typeof matcher !== "function") checkProperties(error, matcher, message);
-  else if (isClass(matcher)) {
-    // An error of another class is not of this assertion: it goes on, with its own message.
-    if (!(error instanceof matcher)) throw error;
-  } else
-    verdict(matcher(error) === true, message, () => `${show(error)} is not the error expected`);
+  else if (isClass(matcher))
+    verdict(error instanceof matcher, message, () => `${show(error)} is no ${matcher.name}`);
+  else verdict(matcher(error) === true, message, () => `${show(error)} is not the error expected`);
 }
 
 const isClass = (matcher: unknown): matcher is ErrorClass =>

@@ -11,13 +11,14 @@ const files = readdirSync("test/unit", { recursive: true, encoding: "utf8" })
   .map((file) => `test/unit/${file}`)
   .sort();
 
+// All imports are dynamic, so that the engine's missing globals, which the bundler puts into this module, are there first.
+// Text that has no form in UTF-8, which a test may be about, must not end the run.
 const program = `// Made by test/unit/harness/collect.ts.
-import { writeAll } from "../../src/linux/fs.ts";
-import { exit } from "../../src/linux/process.ts";
-import { collectFile, runTests } from "../../test/unit/harness/test.ts";
+const { writeAll } = await import("../../src/linux/fs.ts");
+const { exit } = await import("../../src/linux/process.ts");
+const { collectFile, runTests } = await import("../../test/unit/harness/test.ts");
 
 ${files.map((file) => `await collectFile("${file}", () => import("../../${file}"));`).join("\n")}
-// Text that has no form in UTF-8, which a test may be about, must not end the run.
 exit(runTests((line) => writeAll(1, \`\${line.toWellFormed()}\\n\`)));
 `;
 mkdirSync(OUTPUT, { recursive: true });

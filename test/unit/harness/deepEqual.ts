@@ -13,8 +13,7 @@ function haveEqualContents(a: object, b: object): boolean {
   if (a instanceof Date) return Object.is(a.getTime(), (b as Date).getTime());
   if (a instanceof RegExp) return String(a) === String(b);
   // A name or message is not enumerable.
-  if (a instanceof Error)
-    return a.name === (b as Error).name && a.message === (b as Error).message;
+  if (a instanceof Error) return a.name === (b as Error).name && a.message === (b as Error).message;
   if (a instanceof Set) return haveEqualMembers(a, b as Set<unknown>);
   if (a instanceof Map) return haveEqualEntries(a, b as Map<unknown, unknown>);
   return !Array.isArray(a) || a.length === (b as unknown[]).length;
@@ -24,7 +23,7 @@ const bytesOf = (buffer: ArrayBuffer): number[] => [...new Uint8Array(buffer)];
 
 /** Members are compared as keys are. */
 const haveEqualMembers = (a: Set<unknown>, b: Set<unknown>): boolean =>
-  a.size === b.size && [...a].every((member) => b.has(member));
+  a.size === b.size && [...a].every((key) => b.has(key));
 
 const haveEqualEntries = (a: Map<unknown, unknown>, b: Map<unknown, unknown>): boolean =>
   a.size === b.size && [...a].every(([key, value]) => b.has(key) && isDeepEqual(value, b.get(key)));
@@ -34,12 +33,12 @@ function haveEqualProperties(a: object, b: object): boolean {
   const others = Reflect.ownKeys(b).filter((key) => isEnumerable(b, key));
   return (
     keys.length === others.length &&
-    keys.every((key) => isEnumerable(b, key) && isDeepEqual(valueOf(a, key), valueOf(b, key)))
+    keys.every((key) => isEnumerable(b, key) && isDeepEqual(member(a, key), member(b, key)))
   );
 }
 
 const isEnumerable = (object: object, key: PropertyKey): boolean =>
   Object.prototype.propertyIsEnumerable.call(object, key);
 
-const valueOf = (object: object, key: PropertyKey): unknown =>
+const member = (object: object, key: PropertyKey): unknown =>
   (object as Record<PropertyKey, unknown>)[key];

@@ -15,12 +15,14 @@ export function show(value: unknown, depth = 0): string {
 }
 
 function showObject(value: object, depth: number): string {
-  const list = (values: Iterable<unknown>) => [...values].map((item) => show(item, depth)).join(", ");
+  const list = (values: Iterable<unknown>) =>
+    [...values].map((item) => show(item, depth)).join(", ");
   if (Array.isArray(value)) return `[${list(value)}]`;
   if (value instanceof ArrayBuffer) return `ArrayBuffer(${list(new Uint8Array(value))})`;
   if (ArrayBuffer.isView(value) && !(value instanceof DataView))
     return `${value.constructor.name}(${list(value as Uint8Array)})`;
-  if (value instanceof Set || value instanceof Map) return `${value.constructor.name}(${list(value)})`;
+  if (value instanceof Set || value instanceof Map)
+    return `${value.constructor.name}(${list(value)})`;
   const members = Object.entries(value).map(([name, member]) => `${name}: ${show(member, depth)}`);
   return `{${members.join(", ")}}`;
 }

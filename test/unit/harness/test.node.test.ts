@@ -7,7 +7,9 @@ type Harness = typeof import("./test.ts");
 let harnesses = 0;
 
 /** A new harness, what it prints and the status of its run. */
-async function ran(collect: (harness: Harness) => unknown): Promise<{ lines: string[]; status: number }> {
+async function ran(
+  collect: (harness: Harness) => unknown,
+): Promise<{ lines: string[]; status: number }> {
   const harness: Harness = await import(`./test.ts?${harnesses++}`);
   await collect(harness);
   const lines: string[] = [];

@@ -1,14 +1,26 @@
 /** What Node.js cannot do, its host refuses before it does harm. */
 import { equal, throws } from "node:assert/strict";
 import { test } from "node:test";
-import * as abi from "#abi";
+import {
+  CLONE_NEWNS,
+  STRUCT_clone_args,
+  SYS_chdir,
+  SYS_chroot,
+  SYS_fchdir,
+  SYS_getpid,
+  SYS_pivot_root,
+  SYS_setns,
+  SYS_umask,
+  SYS_unshare,
+} from "#abi";
 import { address, fork, syscall } from "#host";
+import type { Argument } from "../../../src/host/seam.ts";
 
 test("fork() throws, and runs nothing", () => {
   let ran = false;
   throws(
     () =>
-      fork(new Uint8Array(abi.STRUCT_clone_args.size), () => {
+      fork(new Uint8Array(STRUCT_clone_args.size), () => {
         ran = true;
         throw new Error("ran");
       }),
@@ -19,18 +31,18 @@ test("fork() throws, and runs nothing", () => {
 
 test("calls that change what all threads share throw", () => {
   const { cwd, umask } = { cwd: process.cwd(), umask: process.umask() };
-  const calls = {
-    SYS_unshare: [abi.CLONE_NEWNS],
-    SYS_setns: [-1, 0],
-    SYS_chroot: ["/proc"],
-    SYS_pivot_root: [".", "."],
-    SYS_chdir: ["/"],
-    SYS_fchdir: [-1],
-    SYS_umask: [0o123],
-  } as const;
-  const passed = Object.entries(calls).filter(([name, args]) => {
+  const calls: [string, number, ...Argument[]][] = [
+    ["unshare", SYS_unshare, CLONE_NEWNS],
+    ["setns", SYS_setns, -1, 0],
+    ["chroot", SYS_chroot, "/proc"],
+    ["pivot_root", SYS_pivot_root, ".", "."],
+    ["chdir", SYS_chdir, "/"],
+    ["fchdir", SYS_fchdir, -1],
+    ["umask", SYS_umask, 0o123],
+  ];
+  const passed = calls.filter(([, ...call]) => {
     try {
-      syscall(abi[name as keyof typeof calls], ...args);
+      syscall(...call);
       return true;
     } catch {
       return false;
@@ -46,7 +58,7 @@ test("a buffer without its memory is refused", () => {
   const view = new Uint8Array(8);
   structuredClone(view.buffer, { transfer: [view.buffer] });
   equal(view.buffer.byteLength, 0);
-  throws(() => syscall(abi.SYS_getpid, view), TypeError);
-  throws(() => syscall(abi.SYS_getpid, view.buffer), TypeError);
+  throws(() => syscall(SYS_getpid, view), TypeError);
+  throws(() => syscall(SYS_getpid, view.buffer), TypeError);
   throws(() => address(view), TypeError);
 });

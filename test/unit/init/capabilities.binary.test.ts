@@ -3,22 +3,37 @@ import { deepEqual, ok } from "node:assert/strict";
 import { test } from "node:test";
 import type { LinuxCapabilities } from "@opencontainers-types";
 import { CAPABILITIES, PR_SET_KEEPCAPS } from "#abi";
-import { applyCapabilities, limitBounding, planCapabilities } from "../../../src/init/capabilities.ts";
+import {
+  applyCapabilities,
+  limitBounding,
+  planCapabilities,
+} from "../../../src/init/capabilities.ts";
 import { setUid } from "../../../src/linux/credentials.ts";
-import { lookupNumber } from "../../../src/linux/names.ts";
 import { readText } from "../../../src/linux/fs.ts";
+import { lookupNumber } from "../../../src/linux/names.ts";
 import { prctl } from "../../../src/linux/process.ts";
 import { inChild } from "../linux/child.ts";
 
 function capabilitiesOf(status: string) {
-  const set = (name: string) => BigInt(`0x${status.match(new RegExp(`^Cap${name}:\\s*(\\w+)$`, "m"))?.[1]}`);
-  return { bounding: set("Bnd"), effective: set("Eff"), permitted: set("Prm"), inheritable: set("Inh"), ambient: set("Amb") };
+  const set = (name: string) =>
+    BigInt(`0x${status.match(new RegExp(`^Cap${name}:\\s*(\\w+)$`, "m"))?.[1]}`);
+  return {
+    bounding: set("Bnd"),
+    effective: set("Eff"),
+    permitted: set("Prm"),
+    inheritable: set("Inh"),
+    ambient: set("Amb"),
+  };
 }
 
 const bits = (...names: string[]): bigint =>
   names.reduce((set, name) => set | (1n << BigInt(lookupNumber(CAPABILITIES, name) as number)), 0n);
 
-function checkApplied(capabilities: LinuxCapabilities, expected: ReturnType<typeof capabilitiesOf>, uid = 0): void {
+function checkApplied(
+  capabilities: LinuxCapabilities,
+  expected: ReturnType<typeof capabilitiesOf>,
+  uid = 0,
+): void {
   inChild(() => {
     const plan = planCapabilities(capabilities);
     limitBounding(plan.bounding);

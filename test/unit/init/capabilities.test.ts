@@ -61,7 +61,15 @@ describe("capabilities are sets of bits by their numbers", () => {
       {
         ...empty,
         bounding: 1n << 5n,
-        unknown: ["CAP_FUTURE", "cap_kill", "KILL", "constructor", "__proto__", "CAP_CHOWN=0;CAP_KILL", ""],
+        unknown: [
+          "CAP_FUTURE",
+          "cap_kill",
+          "KILL",
+          "constructor",
+          "__proto__",
+          "CAP_CHOWN=0;CAP_KILL",
+          "",
+        ],
       },
     );
   });

@@ -38,7 +38,11 @@ test("a descriptor goes with its message", () => {
 
 test("a failure is the same on the other side", () => {
   withChannel((creator, init) => {
-    const failure = new Failure("doing", { cause: new Error("because"), pointer: "/a", hint: "try" });
+    const failure = new Failure("doing", {
+      cause: new Error("because"),
+      pointer: "/a",
+      hint: "try",
+    });
     init.send({ type: "failed", failure: failure.toData() });
     const { message } = creator.receive() ?? {};
     equal(message?.type === "failed" && Failure.from(message.failure).message, failure.message);
@@ -48,7 +52,9 @@ test("a failure is the same on the other side", () => {
 test("a failure of any length arrives", () => {
   for (const length of [60_000, 200_000, 4_000_000])
     withChannel((creator, init) => {
-      const failure = new Failure(`the program ${"x".repeat(length)}`, { pointer: "/process/args/0" });
+      const failure = new Failure(`the program ${"x".repeat(length)}`, {
+        pointer: "/process/args/0",
+      });
       init.send({ type: "failed", failure: failure.toData() });
       const { message } = creator.receive() ?? {};
       const arrived = message?.type === "failed" ? message.failure : undefined;

@@ -56,7 +56,9 @@ describe("the environment of the process", () => {
   });
 
   test("a last line without an end, and lines in another encoding", () => {
-    withPasswd("a:x:7:7::/home/a:", (root) => deepEqual(environmentOf([], root, 7), ["HOME=/home/a"]));
+    withPasswd("a:x:7:7::/home/a:", (root) =>
+      deepEqual(environmentOf([], root, 7), ["HOME=/home/a"]),
+    );
     const lines = [...encode("old:x:1:1:"), 0xe9, 0xff, ...encode(":/o:\nnew:x:7:7::/n:\n")];
     withPasswd(Uint8Array.from(lines), (root) => {
       deepEqual(environmentOf([], root, 7), ["HOME=/n"]);

@@ -40,7 +40,10 @@ describe("a program", () => {
       const refused: [string, string][] = [
         ["/none", `the program "/none" cannot be run: there is no such file (ENOENT) ${where}`],
         ["one/x", `the program "one/x" cannot be run: there is no such file (ENOENT) ${where}`],
-        [`${path}/one`, `the program "${path}/one" cannot be run: it is a directory (EISDIR) ${where}`],
+        [
+          `${path}/one`,
+          `the program "${path}/one" cannot be run: it is a directory (EISDIR) ${where}`,
+        ],
         [
           `${path}/one/plain`,
           `the program "${path}/one/plain" cannot be run: it is not executable for the user (EACCES) ${where}`,

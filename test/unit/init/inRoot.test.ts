@@ -1,15 +1,6 @@
 import { deepEqual, equal, throws } from "node:assert/strict";
 import { describe, test } from "node:test";
-import {
-  DT_DIR,
-  O_CREAT,
-  O_DIRECTORY,
-  O_PATH,
-  O_RDONLY,
-  O_WRONLY,
-  S_IFMT,
-  S_IFREG,
-} from "#abi";
+import { DT_DIR, O_CREAT, O_DIRECTORY, O_PATH, O_RDONLY, O_WRONLY, S_IFMT, S_IFREG } from "#abi";
 import {
   cleanPath,
   isDirectory,

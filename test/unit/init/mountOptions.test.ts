@@ -132,7 +132,16 @@ describe("an option of the filesystem", () => {
 describe("several options", () => {
   test("of each kind, in their order", () => {
     deepEqual(
-      parseMountOptions(["rbind", "nosuid", "size=1m", "rprivate", "ro", "rnodev", "mode=755", "shared"]),
+      parseMountOptions([
+        "rbind",
+        "nosuid",
+        "size=1m",
+        "rprivate",
+        "ro",
+        "rnodev",
+        "mode=755",
+        "shared",
+      ]),
       {
         bind: "rbind",
         attributes: set(MOUNT_ATTR_RDONLY | MOUNT_ATTR_NOSUID),

@@ -145,7 +145,10 @@ describe("namespaces to join are opened", () => {
   const join = (type: Join["type"], path: string): Join => ({ type, path, pointer: "/at" });
 
   test("each of its own kind", () => {
-    const opened = openNamespaces([join("uts", "/proc/self/ns/uts"), join("network", "/proc/thread-self/ns/net")]);
+    const opened = openNamespaces([
+      join("uts", "/proc/self/ns/uts"),
+      join("network", "/proc/thread-self/ns/net"),
+    ]);
     deepEqual(
       opened.map(({ flag }) => flag),
       [CLONE_NEWUTS, CLONE_NEWNET],

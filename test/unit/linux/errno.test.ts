@@ -9,7 +9,10 @@ test("an error names the call, its arguments and the errno", () => {
     [new Errno(EPERM, "setns", [7]), "setns(7): EPERM"],
     [new Errno(EACCES, "fchown", [3, -1, 0]), "fchown(3, -1, 0): EACCES"],
     [new Errno(EOPNOTSUPP, "setsid"), "setsid(): EOPNOTSUPP"],
-    [new Errno(EAGAIN, "mount", [null, "/\n", undefined]), 'mount(null, "/\\n", undefined): EAGAIN'],
+    [
+      new Errno(EAGAIN, "mount", [null, "/\n", undefined]),
+      'mount(null, "/\\n", undefined): EAGAIN',
+    ],
     [new Errno(9999, "bpf"), "bpf(): errno 9999"],
   ];
   for (const [error, message] of messages) {
@@ -26,7 +29,11 @@ test("an error names the call, its arguments and the errno", () => {
 test("results below zero are errors, others are results", () => {
   equal(check(0, "dup"), 0);
   equal(check(2 ** 40, "lseek"), 2 ** 40);
-  throws(() => check(-1, "kill", 1, 9), { name: "Errno", errno: EPERM, message: "kill(1, 9): EPERM" });
+  throws(() => check(-1, "kill", 1, 9), {
+    name: "Errno",
+    errno: EPERM,
+    message: "kill(1, 9): EPERM",
+  });
   throws(() => check(-ENOENT, "openat2", "a"), { code: "ENOENT" });
 });
 

@@ -24,7 +24,16 @@ import {
   O_WRONLY,
   TMPFS_MAGIC,
 } from "#abi";
-import { close, filesystemType, mkdirAt, open, readText, statAt, using, writeText } from "../../../src/linux/fs.ts";
+import {
+  close,
+  filesystemType,
+  mkdirAt,
+  open,
+  readText,
+  statAt,
+  using,
+  writeText,
+} from "../../../src/linux/fs.ts";
 import {
   attachMount,
   cloneMount,
@@ -34,7 +43,14 @@ import {
   setMountAttributes,
   umount,
 } from "../../../src/linux/mount.ts";
-import { chdir, chroot, fchdir, namespaceFlag, setns, unshare } from "../../../src/linux/namespaces.ts";
+import {
+  chdir,
+  chroot,
+  fchdir,
+  namespaceFlag,
+  setns,
+  unshare,
+} from "../../../src/linux/namespaces.ts";
 import { setLinkUp } from "../../../src/linux/net.ts";
 import { type MountInfo, mountInfo } from "../../../src/linux/proc.ts";
 import { inChild } from "./child.ts";
@@ -56,13 +72,20 @@ const mountAt = (path: string): MountInfo | undefined =>
   mountInfo().findLast(({ mountPoint }) => mountPoint === path);
 
 function mountTmpfs(target: number, attributes = 0): void {
-  using(createMount("tmpfs", [["source", "a source"]], attributes), (fd) => attachMount(fd, target));
+  using(createMount("tmpfs", [["source", "a source"]], attributes), (fd) =>
+    attachMount(fd, target),
+  );
 }
 
 describe("a new filesystem", () => {
   test("has its parameters and attributes", () => {
     withMountPoint((target, path) => {
-      const parameters = [["source", "the source"], ["size", "64k"], ["mode", "751"], ["sync"]] as const;
+      const parameters = [
+        ["source", "the source"],
+        ["size", "64k"],
+        ["mode", "751"],
+        ["sync"],
+      ] as const;
       const fd = createMount("tmpfs", parameters, MOUNT_ATTR_NOSUID | MOUNT_ATTR_NODEV);
       equal(filesystemType(fd), TMPFS_MAGIC);
       equal(mountAt(path), undefined);
@@ -82,7 +105,8 @@ describe("a new filesystem", () => {
       throws(() => createMount("nofs", [], 0), { message: 'fsopen("nofs"): ENODEV' });
       throws(() => createMount("tmpfs", [["nosuch", "1"]], 0), {
         code: "EINVAL",
-        message: /^fsconfig\("nosuch=1"\): EINVAL \(the kernel says: .*Unknown parameter 'nosuch'\)$/,
+        message:
+          /^fsconfig\("nosuch=1"\): EINVAL \(the kernel says: .*Unknown parameter 'nosuch'\)$/,
       });
       throws(() => createMount("tmpfs", [["nosuch"]], 0), /^Errno: fsconfig\("nosuch"\): EINVAL/);
       throws(() => createMount("tmpfs", [["size", "much"]], 0), /size=much.*the kernel says/);

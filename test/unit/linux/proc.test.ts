@@ -135,10 +135,7 @@ describe("mounts", () => {
 
   test("a source may be empty", () => {
     const [mount] = parsed("1 0 0:1 / /a rw shared:1 - tmpfs  rw,size=1k\n");
-    deepEqual(
-      [mount?.type, mount?.source, mount?.superOptions],
-      ["tmpfs", "", ["rw", "size=1k"]],
-    );
+    deepEqual([mount?.type, mount?.source, mount?.superOptions], ["tmpfs", "", ["rw", "size=1k"]]);
   });
 
   test("of this machine", () => {

@@ -29,7 +29,15 @@ describe("signals by number and name", () => {
 
   const unknown = ["", "0", "65", "-9", "+9", "9 ", "1e1", "0x9", "9.0", "SIG", "SIGSIGTERM"];
   const tables = ["HUP=1;SIGINT", "=1", ";", "SIG;SIGHUP", "HUP=", "HUP=1"];
-  const more = [...tables, "TERMINATE", "KILL9", "constructor", "__proto__", "sigtoString", "99999999999999999999"];
+  const more = [
+    ...tables,
+    "TERMINATE",
+    "KILL9",
+    "constructor",
+    "__proto__",
+    "sigtoString",
+    "99999999999999999999",
+  ];
   for (const text of [...unknown, ...more])
     test(`${JSON.stringify(text)} is none`, () => equal(signalNumber(text), undefined));
 });

@@ -1,13 +1,6 @@
 import { deepEqual, equal, notEqual, ok, throws } from "node:assert/strict";
 import { describe, test } from "node:test";
-import {
-  F_GETFD,
-  FD_CLOEXEC,
-  MFD_CLOEXEC,
-  SEEK_SET,
-  SOCK_SEQPACKET,
-  SOCK_STREAM,
-} from "#abi";
+import { F_GETFD, FD_CLOEXEC, MFD_CLOEXEC, SEEK_SET, SOCK_SEQPACKET, SOCK_STREAM } from "#abi";
 import { close, fcntl, lseek, memfd, readBytes, stat, writeAll } from "../../../src/linux/fs.ts";
 import {
   accept,
@@ -126,7 +119,10 @@ describe("descriptors", () => {
   test("beyond sixteen are refused, and none stays open", () => {
     withPair(SOCK_SEQPACKET, (left, right) => {
       send(left, encode("x"), Array<number>(17).fill(left));
-      throws(() => receive(right, 100), { name: "RangeError", message: /more than 16 descriptors/ });
+      throws(() => receive(right, 100), {
+        name: "RangeError",
+        message: /more than 16 descriptors/,
+      });
     });
   });
 

@@ -48,11 +48,28 @@ describe("structures are laid out as the C compiler does it", () => {
     });
 });
 
-const every = struct({ a: "u8", b: "u16", c: "i32", d: "u8", e: "u64", f: "u32", g: "i64", h: "pointer" });
+const every = struct({
+  a: "u8",
+  b: "u16",
+  c: "i32",
+  d: "u8",
+  e: "u64",
+  f: "u32",
+  g: "i64",
+  h: "pointer",
+});
 
 describe("values are written and read back", () => {
   test("all types, in little-endian order", () => {
-    const bytes = every.pack({ a: 0x11, b: 0x3322, c: -2, d: 0xff, e: 0x0102030405060708n, f: 7, g: -1 });
+    const bytes = every.pack({
+      a: 0x11,
+      b: 0x3322,
+      c: -2,
+      d: 0xff,
+      e: 0x0102030405060708n,
+      f: 7,
+      g: -1,
+    });
     equal(bytes.length, 48);
     deepEqual(
       [...bytes.subarray(0, 40)],
@@ -132,15 +149,11 @@ describe("pointers", () => {
   test("to strings end with a null pointer", () => {
     const packed = cStrings(["a", "", "é"]);
     const pointers = new BigUint64Array(packed.buffer);
+    deepEqual([...pointers], [...(packed.owned ?? []).map((text) => BigInt(address(text))), 0n]);
     deepEqual(
-      [...pointers],
-      [...(packed.owned ?? []).map((text) => BigInt(address(text))), 0n],
+      packed.owned?.map((text) => [...(text as Uint8Array)]),
+      [[0x61, 0], [0], [0xc3, 0xa9, 0]],
     );
-    deepEqual(packed.owned?.map((text) => [...(text as Uint8Array)]), [
-      [0x61, 0],
-      [0],
-      [0xc3, 0xa9, 0],
-    ]);
     deepEqual([...cStrings([])], Array(8).fill(0));
   });
 

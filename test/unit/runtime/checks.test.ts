@@ -1,6 +1,6 @@
 import { deepEqual, equal, throws } from "node:assert/strict";
 import { describe, test } from "node:test";
-import type { Spec } from "@opencontainers-types";
+import type { LinuxNamespace, POSIXRlimit, Spec } from "@opencontainers-types";
 import { Failure } from "../../../src/failure.ts";
 import { checkConfig } from "../../../src/runtime/checks.ts";
 
@@ -8,7 +8,7 @@ type Linux = NonNullable<Spec["linux"]>;
 type Process = NonNullable<Spec["process"]>;
 
 const process: Process = { cwd: "/", args: ["sh"] };
-const namespaces: Linux["namespaces"] = [{ type: "pid" }, { type: "mount" }, { type: "uts" }];
+const namespaces: LinuxNamespace[] = [{ type: "pid" }, { type: "mount" }, { type: "uts" }];
 const valid: Spec = {
   ociVersion: "1.3.0",
   process,
@@ -17,9 +17,12 @@ const valid: Spec = {
   linux: { namespaces },
 };
 const inLinux = (linux: Linux): Spec => ({ ...valid, linux: { namespaces, ...linux } });
-const inProcess = (more: Partial<Process>): Spec => ({ ...valid, process: { ...process, ...more } });
-const withNamespaces = (...types: string[]): Linux["namespaces"] =>
-  types.map((type) => ({ type }) as NonNullable<Linux["namespaces"]>[number]);
+const inProcess = (more: Partial<Process>): Spec => ({
+  ...valid,
+  process: { ...process, ...more },
+});
+const withNamespaces = (...types: LinuxNamespace["type"][]): LinuxNamespace[] =>
+  types.map((type) => ({ type }));
 
 /** The failure of a config that has to be refused. */
 function refusal(config: Spec): Failure {
@@ -47,7 +50,11 @@ describe("parts that must be there", () => {
     ["no root", withoutRoot, "/root"],
     ["an empty root", { ...valid, root: { path: "" } }, "/root"],
     ["no linux", { ociVersion: "1.3.0", process, root: { path: "/" } }, "/linux/namespaces"],
-    ["no mount namespace", inLinux({ namespaces: withNamespaces("pid", "uts") }), "/linux/namespaces"],
+    [
+      "no mount namespace",
+      inLinux({ namespaces: withNamespaces("pid", "uts") }),
+      "/linux/namespaces",
+    ],
   ];
   for (const [name, config, pointer] of missing)
     test(name, () => {
@@ -91,7 +98,7 @@ describe("sysctls", () => {
   test("of a namespace that is the container's are accepted", () => {
     const all = withNamespaces("mount", "uts", "ipc", "network");
     const sysctl = { "net.ipv4.ip_forward": "1", "kernel.shmmax": "1", "fs.mqueue.msg_max": "9" };
-    equal(checkConfig(inLinux({ namespaces: all ?? [], sysctl })), process);
+    equal(checkConfig(inLinux({ namespaces: all, sysctl })), process);
   });
 });
 
@@ -103,8 +110,8 @@ describe("what this version does not do is refused, never ignored", () => {
     ["/process/scheduler", inProcess({ scheduler: { policy: "SCHED_OTHER" } })],
     ["/process/ioPriority", inProcess({ ioPriority: { class: "IOPRIO_CLASS_BE", priority: 1 } })],
     ["/process/execCPUAffinity", inProcess({ execCPUAffinity: { initial: "0" } })],
-    ["/linux/namespaces/2", inLinux({ namespaces: withNamespaces("mount", "uts", "user") ?? [] })],
-    ["/linux/namespaces/0", inLinux({ namespaces: withNamespaces("time", "mount", "uts") ?? [] })],
+    ["/linux/namespaces/2", inLinux({ namespaces: withNamespaces("mount", "uts", "user") })],
+    ["/linux/namespaces/0", inLinux({ namespaces: withNamespaces("time", "mount", "uts") })],
     ["/linux/uidMappings", inLinux({ uidMappings: idMapping })],
     ["/linux/gidMappings", inLinux({ gidMappings: idMapping })],
     ["/linux/timeOffsets", inLinux({ timeOffsets: { monotonic: { secs: 1 } } })],
@@ -153,16 +160,17 @@ describe("what this version does not do is refused, never ignored", () => {
 
 describe("process", () => {
   test("a limit that is given twice is refused", () => {
-    const limit = { type: "RLIMIT_CORE", soft: 0, hard: 0 };
-    const failure = refusal(inProcess({ rlimits: [limit, { ...limit, type: "RLIMIT_CPU" }, limit] }));
+    const limit: POSIXRlimit = { type: "RLIMIT_CORE", soft: 0, hard: 0 };
+    const failure = refusal(
+      inProcess({ rlimits: [limit, { ...limit, type: "RLIMIT_CPU" }, limit] }),
+    );
     equal(failure.pointer, "/process/rlimits/2");
   });
 
   test("a NUL in what becomes a C string is refused", () => {
-    const pointers = [
-      inProcess({ args: ["sh", "a\0b"] }),
-      inProcess({ env: ["A=1", "B=\0"] }),
-    ].map((config) => refusal(config).pointer);
+    const pointers = [inProcess({ args: ["sh", "a\0b"] }), inProcess({ env: ["A=1", "B=\0"] })].map(
+      (config) => refusal(config).pointer,
+    );
     deepEqual(pointers, ["/process/args/1", "/process/env/1"]);
   });
 

@@ -3,7 +3,21 @@ import { describe, test } from "node:test";
 import { checkId } from "../../../src/runtime/id.ts";
 
 describe("an id that runc takes too", () => {
-  const ids = ["a", "A", "0", "_", "+", "-", "...", "a.b", "..a", "a..", "--help", "-", "a+b_c-d.e"];
+  const ids = [
+    "a",
+    "A",
+    "0",
+    "_",
+    "+",
+    "-",
+    "...",
+    "a.b",
+    "..a",
+    "a..",
+    "--help",
+    "-",
+    "a+b_c-d.e",
+  ];
   for (const id of [...ids, "f".repeat(64), "x".repeat(1024)])
     test(id.length > 70 ? `of ${id.length} characters` : id, () => {
       doesNotThrow(() => checkId(id));
