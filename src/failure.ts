@@ -11,6 +11,9 @@ export interface FailureDetails {
   hint?: string | undefined;
 }
 
+/** No Failure takes more as JSON, where a character has at most six bytes. */
+export const FAILURE_BYTES = 16384;
+
 /** A Failure as plain data. */
 export interface FailureData {
   message: string;
@@ -46,12 +49,12 @@ export class Failure extends Error {
     this.hint = remedy;
   }
 
-  /** For another process; `Failure.from` reads it back. */
+  /** For another process, cut to fit into FAILURE_BYTES as JSON; `Failure.from` reads it back. */
   toData(): FailureData {
     return {
-      message: this.doing,
-      ...(this.pointer === undefined ? {} : { pointer: this.pointer }),
-      ...(this.hint === undefined ? {} : { hint: this.hint }),
+      message: cut(this.doing, 2000),
+      ...(this.pointer === undefined ? {} : { pointer: cut(this.pointer, 250) }),
+      ...(this.hint === undefined ? {} : { hint: cut(this.hint, 250) }),
     };
   }
 
@@ -83,5 +86,8 @@ const describe = (error: unknown): string =>
 function usualHint(cause: unknown): string | undefined {
   return isErrno(cause, ENOSYS) ? "tsrun needs Linux 5.14 or later" : undefined;
 }
+
+const cut = (text: string, length: number): string =>
+  text.length <= length ? text : `${text.slice(0, length - 1).toWellFormed()}…`;
 
 const oneLine = (text: string): string => text.replace(/\s*\n\s*/g, " ");

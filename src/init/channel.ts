@@ -1,6 +1,6 @@
 /** What creator and container say to each other during create: one message of JSON a datagram, with descriptors. */
 import { ECONNRESET, SOCK_SEQPACKET } from "#abi";
-import type { FailureData } from "../failure.ts";
+import { FAILURE_BYTES, type FailureData } from "../failure.ts";
 import { unless } from "../linux/errno.ts";
 import { receive, send, socketpair } from "../linux/socket.ts";
 import { decode, encode } from "../linux/text.ts";
@@ -19,8 +19,8 @@ export type FromInit =
  */
 export type ToInit = { type: "handover" } | { type: "proceed" };
 
-/** A message is short: only errors have a length of their own, and they are cut to fit. */
-const MESSAGE_MAX = 65536;
+/** Only errors have a length of their own. */
+const MESSAGE_MAX = FAILURE_BYTES + 256;
 
 export interface Message<T> {
   message: T;

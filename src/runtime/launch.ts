@@ -26,6 +26,7 @@ import { type Bundle, openBundle } from "./bundle.ts";
 import type { Context, CreateOptions } from "./context.ts";
 import { runPoststopHooks } from "./delete.ts";
 import { destroy } from "./destroy.ts";
+import { checkKernel } from "./kernel.ts";
 import { hookState } from "./status.ts";
 import { StateDirectory, type StoredState } from "./store.ts";
 
@@ -54,6 +55,7 @@ interface Construction {
  * itself. Throws a Failure, after undoing all that was done and running the `poststop` hooks.
  */
 export function launch(context: Context, options: CreateOptions, foreground: boolean): Launched {
+  checkKernel();
   checkPreservedDescriptors(options.preserveFds);
   const bundle = openBundle(options.bundle);
   checkTerminal(bundle.process.terminal ?? false, options.consoleSocket, foreground);
@@ -147,6 +149,7 @@ function startInit(construction: Construction, cgroup: ChosenCgroup): CreatorEnd
   construction.child = child;
   for (const fd of [channel.init.fd, ...plan.joins.map(({ fd }) => fd)]) close(fd);
   handOver(directory, channel.creator);
+  // The rules are for the program; the hooks that run before it are the operator's.
   if (group !== undefined)
     using(group, () => applyDeviceFilter(group, bundle.config.linux?.resources?.devices ?? []));
   const startTime = processStatus(child.pid)?.startTime ?? 0;

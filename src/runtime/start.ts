@@ -1,6 +1,6 @@
 /** `start`: lets the container's process go on to the program, and learns whether it got there. */
 import { ECONNREFUSED, ENOENT, SOCK_SEQPACKET } from "#abi";
-import { Failure, type FailureData } from "../failure.ts";
+import { FAILURE_BYTES, Failure, type FailureData } from "../failure.ts";
 import { runHooks } from "../init/hooks.ts";
 import { unless } from "../linux/errno.ts";
 import { unlinkAt, using } from "../linux/fs.ts";
@@ -49,9 +49,6 @@ export function startCreated(
   directory.close();
 }
 
-/** An error is short; see MESSAGE_MAX of the channel. */
-const MESSAGE_MAX = 65536;
-
 /** What kept the program from running; undefined when execve has closed the connection. */
 function release(directory: StateDirectory): FailureData | undefined {
   const connection = unless([ECONNREFUSED, ENOENT], () =>
@@ -59,6 +56,6 @@ function release(directory: StateDirectory): FailureData | undefined {
   );
   if (connection === undefined)
     return { message: `the container ${directory.id} does not wait to be started` };
-  const message = using(connection, () => receive(connection, MESSAGE_MAX));
+  const message = using(connection, () => receive(connection, FAILURE_BYTES));
   return message && (JSON.parse(decode(message.data)) as FailureData);
 }

@@ -22,7 +22,8 @@ import { getTermios, getWindowSize, rawTermios, setTermios, setWindowSize } from
 /** Waits until the process has ended. `terminal` is the master of its terminal, if it has one. */
 export function supervise({ pidfd }: Child, terminal: number | undefined): Ending {
   const signals = openSignals();
-  const relays = terminal === undefined ? [] : [new Relay(0, terminal), new Relay(terminal, 1)];
+  const relays =
+    terminal === undefined ? [] : [new Relay(0, terminal, END_OF_INPUT), new Relay(terminal, 1)];
   const restore = terminal === undefined ? () => {} : attachTerminal(terminal);
   try {
     for (;;) {
@@ -66,6 +67,9 @@ function copyWindowSize(terminal: number): void {
   if (size) setWindowSize(terminal, size);
 }
 
+/** What a terminal's line discipline takes for the end of input: VEOF, control-D (termios(3)). */
+const END_OF_INPUT = new Uint8Array([4]);
+
 /** What a pipe takes without blocking once poll(2) calls it writable (PIPE_BUF, pipe(7)). */
 const CHUNK = 4096;
 
@@ -73,12 +77,15 @@ const CHUNK = 4096;
 class Relay {
   readonly #from: number;
   readonly #to: number;
+  readonly #farewell: Uint8Array;
   #pending: Uint8Array = new Uint8Array(0);
   #ended = false;
 
-  constructor(from: number, to: number) {
+  /** `farewell` is written when there is no more to read. */
+  constructor(from: number, to: number, farewell: Uint8Array = new Uint8Array(0)) {
     this.#from = from;
     this.#to = to;
+    this.#farewell = farewell;
   }
 
   /** What to wait for. */
@@ -104,8 +111,10 @@ class Relay {
     const buffer = new Uint8Array(CHUNK);
     const length = syscall(SYS_read, this.#from, buffer, CHUNK);
     // A terminal's master says EIO when nobody holds the other end any more (pty(7)).
-    if (length === 0 || length === -EIO) this.#ended = true;
-    else if (length !== -EAGAIN)
+    if (length === 0 || length === -EIO) {
+      this.#ended = true;
+      this.#pending = this.#farewell;
+    } else if (length !== -EAGAIN)
       this.#pending = buffer.subarray(0, check(length, "read", this.#from));
   }
 

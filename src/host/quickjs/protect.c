@@ -9,7 +9,7 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <linux/magic.h>
-#include <linux/stat.h>
+#include <linux/mount.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -27,27 +27,24 @@
 #endif
 
 static const char self_exe[] = "/proc/self/exe";
+static const long overlay_flags = ST_RDONLY | ST_NOSUID | ST_NODEV;
 static const int all_seals = F_SEAL_SEAL | F_SEAL_SHRINK | F_SEAL_GROW | F_SEAL_WRITE;
 
-/* Whether a mount is attached somewhere in this mount namespace (proc_pid_mountinfo(5), first field). */
-static bool is_attached(uint64_t mount_id)
+/*
+ * Whether the running file's mount is attached in this mount namespace: open_tree(2) clones no other (EINVAL), and none
+ * that is unbindable. Without the privilege to ask, it counts as attached. Finding it in mountinfo would take 60 us.
+ */
+static bool is_attached(void)
 {
-    FILE *mountinfo = fopen("/proc/self/mountinfo", "re");
-    if (!mountinfo)
-        return true;
-    char *line = NULL;
-    size_t capacity = 0;
-    bool found = false;
-    while (!found && getline(&line, &capacity, mountinfo) > 0)
-        found = strtoull(line, NULL, 10) == mount_id;
-    free(line);
-    fclose(mountinfo);
-    return found;
+    int clone = (int)syscall(SYS_open_tree, AT_FDCWD, self_exe, OPEN_TREE_CLONE | OPEN_TREE_CLOEXEC);
+    if (clone >= 0)
+        close(clone);
+    return clone >= 0 || errno != EINVAL;
 }
 
 /*
  * Whether the kernel says that the running file is one of the two that this file makes. An overlay without an upper
- * layer is read-only for ever, and one that is not in mountinfo was not put there by an administrator.
+ * layer is read-only for ever, and one that is attached nowhere was not put there by an administrator.
  */
 static bool is_protected(void)
 {
@@ -61,10 +58,7 @@ static bool is_protected(void)
             close(fd);
         return seals != -1 && (seals & all_seals) == all_seals;
     }
-    struct statx status;
-    return fs.f_type == OVERLAYFS_SUPER_MAGIC && (fs.f_flags & ST_RDONLY) &&
-           syscall(SYS_statx, AT_FDCWD, self_exe, 0, STATX_MNT_ID, &status) == 0 &&
-           (status.stx_mask & STATX_MNT_ID) && !is_attached(status.stx_mnt_id);
+    return fs.f_type == OVERLAYFS_SUPER_MAGIC && (fs.f_flags & overlay_flags) == overlay_flags && !is_attached();
 }
 
 /* Fills `copy` with the running file and seals it. */

@@ -24,6 +24,7 @@ daemon:x:1:1::/usr/sbin:/bin/false
 ten:x:10:10::/home/ten:/bin/sh
 ten again:x:10:10::/home/other:/bin/sh
 homeless:x:11:11:::
+long:x:4242:42::/home/long:/bin/sh
 short:x:12:12
 `;
 
@@ -36,8 +37,9 @@ describe("the environment of the process", () => {
     [[], 11, ["HOME=/"]],
     [[], 12, ["HOME=/"]],
     [[], 999, ["HOME=/"]],
-    // A prefix of an id is no id.
+    // A part of an id is no id.
     [[], 100, ["HOME=/"]],
+    [[], 42, ["HOME=/"]],
     [["HOME="], 0, ["HOME=/root"]],
     [["A=1", "B=2", "A=3"], 0, ["A=3", "B=2", "HOME=/root"]],
     [["HOME=/one", "HOME=/two"], 0, ["HOME=/two"]],

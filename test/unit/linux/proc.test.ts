@@ -124,6 +124,7 @@ describe("mounts", () => {
     ["/é\\040\u{1f600}", "/é \u{1f600}"],
     ["/a\\043b", "/a#b"],
     ["/a\\9b", "/a\\9b"],
+    ["/a\\01b", "/a\\01b"],
     ["/a//deleted", "/a//deleted"],
   ];
   for (const [escaped, text] of escapes)
