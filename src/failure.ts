@@ -90,4 +90,8 @@ function usualHint(cause: unknown): string | undefined {
 const cut = (text: string, length: number): string =>
   text.length <= length ? text : `${text.slice(0, length - 1).toWellFormed()}…`;
 
-const oneLine = (text: string): string => text.replace(/\s*\n\s*/g, " ");
+/** A value from a configuration must not break the line, nor speak to the terminal that shows it. */
+// biome-ignore lint/suspicious/noControlCharactersInRegex: they are what is looked for.
+const CONTROL_CHARACTERS = /[\u0000-\u001f\u007f-\u009f\s]+/g;
+
+const oneLine = (text: string): string => text.replace(CONTROL_CHARACTERS, " ").trim();

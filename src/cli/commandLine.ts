@@ -65,10 +65,10 @@ function parse(
   words: readonly string[],
   { stopAtOperand = false } = {},
 ): Parsed | undefined {
-  const parser = new QuietParser().passThroughOptions(stopAtOperand);
   const given = words.filter((word) => word.startsWith("-"));
-  if (given.length > 0)
-    declare(parser, options, (flags) => given.some((word) => mayMean(word, flags)));
+  if (given.length === 0) return { flags: {}, operands: [...words], unknown: [] };
+  const parser = new QuietParser().passThroughOptions(stopAtOperand);
+  declare(parser, options, (flags) => given.some((word) => mayMean(word, flags)));
   try {
     return { ...parser.parseOptions([...words]), flags: parser.opts() };
   } catch (error) {

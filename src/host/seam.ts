@@ -4,11 +4,25 @@
  */
 
 /**
- * An argument of a system call: a whole number of at most 64 bits, a string (passed as a C string in UTF-8), bytes
- * (passed as their address) or null (0). Anything else throws: `undefined`, booleans, fractions, NaN, numbers beyond
+ * An argument of a system call: a whole number of at most 64 bits, a string (passed as a C string in UTF-8), a typed array or ArrayBuffer
+ * (passed as its address) or null (0). Anything else throws: `undefined`, booleans, fractions, NaN, numbers beyond
  * 2^53 that are not bigints, bigints beyond 64 bits, strings with NUL or a lone surrogate.
  */
-export type Argument = number | bigint | string | ArrayBufferView | ArrayBuffer | null;
+export type Argument = number | bigint | string | TypedArray | ArrayBuffer | null;
+
+/** Not DataView: QuickJS has no way to its bytes. */
+export type TypedArray =
+  | Uint8Array
+  | Uint8ClampedArray
+  | Int8Array
+  | Uint16Array
+  | Int16Array
+  | Uint32Array
+  | Int32Array
+  | BigUint64Array
+  | BigInt64Array
+  | Float32Array
+  | Float64Array;
 
 export interface Host {
   /** The command line; `args[0]` is the program. Throws a TypeError for one that is not UTF-8. */
@@ -21,7 +35,7 @@ export interface Host {
    */
   readonly syscall: (number: number, ...args: Argument[]) => number;
   /** The address of a view's first byte, for structures that hold pointers. */
-  readonly address: (view: ArrayBufferView) => number;
+  readonly address: (view: TypedArray) => number;
   /**
    * clone3(2) with a `struct clone_args`: the child's pid, or `-errno`. The child runs `child` and ends with it; it
    * never returns here. Throws in Node.

@@ -1,6 +1,7 @@
 /** process.env, with the HOME that programs expect even where config.json does not give one. */
 import { O_NOCTTY, O_NONBLOCK, O_RDONLY, S_IFMT, S_IFREG } from "#abi";
 import { findInRoot, readBytes, stat, using } from "../linux/fs.ts";
+import { decode } from "../linux/text.ts";
 import { lookupEnv } from "./executable.ts";
 
 /** An image's passwd is not trusted to be small. */
@@ -27,7 +28,16 @@ function homeOf(root: number, uid: number): string {
   const fields = latin1Lines(bytes)
     .map((line) => line.split(":"))
     .find((line) => line[2] === String(uid));
-  return fields?.[5] || "/";
+  return utf8(fields?.[5]) || "/";
+}
+
+/** A home whose name is not UTF-8 counts as none. */
+function utf8(latin1: string | undefined): string | undefined {
+  try {
+    return latin1 && decode(Uint8Array.from(latin1, (character) => character.charCodeAt(0)));
+  } catch {
+    return undefined;
+  }
 }
 
 function readPasswd(fd: number): Uint8Array | undefined {

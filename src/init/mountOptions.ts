@@ -81,13 +81,23 @@ const SUPERBLOCK_FLAGS = new Set([
   "nomand",
   "lazytime",
   "nolazytime",
+]);
+/**
+ * mount(8)'s words for "nothing in particular"; `remount` means nothing for a mount that is being made, `silent` and
+ * `loud` nothing where the kernel's messages are read from the context, and inode versions are the filesystem's own
+ * affair.
+ */
+const WITHOUT_EFFECT = new Set([
+  "defaults",
+  "remount",
+  "acl",
+  "noacl",
   "silent",
   "loud",
   "iversion",
   "noiversion",
+  "",
 ]);
-/** mount(8)'s words for "nothing in particular"; `remount` means nothing for a mount that is being made. */
-const WITHOUT_EFFECT = new Set(["defaults", "remount", "acl", "noacl", ""]);
 /** Options that mean something which a later version brings; refused, never ignored. */
 const UNSUPPORTED = /^(tmpcopyup|r?idmap)$/;
 

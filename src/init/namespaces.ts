@@ -63,7 +63,8 @@ export function planNamespaces(namespaces: readonly LinuxNamespace[]): Namespace
   const cloneFlags = JOIN_ORDER.filter(
     (type) => isNew(type) && type !== "cgroup" && type !== "time",
   ).reduce((flags, type) => flags | NAMESPACES[type].flag, 0);
-  const unshareFlags = isNew("cgroup") ? NAMESPACES.cgroup.flag : 0;
+  const unshareFlags =
+    (isNew("cgroup") ? NAMESPACES.cgroup.flag : 0) | (isNew("time") ? CLONE_NEWTIME : 0);
   const user = wanted.get("user");
   if (user) {
     const afterUser = new Set<NamespaceType>(["pid", "time", "mount"]);
@@ -84,7 +85,7 @@ export function planNamespaces(namespaces: readonly LinuxNamespace[]): Namespace
     stage: undefined,
     cloneFlags,
     joins: joins.filter(({ type }) => !BY_BIRTH.includes(type)),
-    unshareFlags: isNew("time") ? unshareFlags | CLONE_NEWTIME : unshareFlags,
+    unshareFlags,
   };
 }
 

@@ -96,7 +96,8 @@ function contextLog(context: number): string {
   for (;;) {
     const length = syscall(SYS_read, context, buffer, buffer.length);
     if (length <= 0) return messages.join("; ");
-    messages.push(decode(buffer.subarray(0, length)).trim());
+    // Each begins with the letter of its level: e, w or i.
+    messages.push(decode(buffer.subarray(2, length)).trim());
   }
 }
 

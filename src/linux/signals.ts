@@ -5,6 +5,8 @@ import {
   POLLERR,
   POLLHUP,
   POLLIN,
+  POLLNVAL,
+  POLLOUT,
   SFD_CLOEXEC,
   SFD_NONBLOCK,
   SIG_SETMASK,
@@ -114,8 +116,8 @@ export function poll(watched: readonly Watched[], timeout?: number): Ready[] {
           {
             fd,
             readable: (revents & POLLIN) !== 0,
-            writable: (revents & ~(POLLIN | POLLHUP | POLLERR)) !== 0,
-            hangup: (revents & (POLLHUP | POLLERR)) !== 0,
+            writable: (revents & POLLOUT) !== 0,
+            hangup: (revents & (POLLHUP | POLLERR | POLLNVAL)) !== 0,
           },
         ];
   });

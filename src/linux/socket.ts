@@ -6,6 +6,7 @@ import {
   MSG_CMSG_CLOEXEC,
   MSG_CTRUNC,
   MSG_NOSIGNAL,
+  MSG_TRUNC,
   SCM_RIGHTS,
   SOCK_CLOEXEC,
   SOL_SOCKET,
@@ -20,8 +21,8 @@ import {
 } from "#abi";
 import { syscall } from "#host";
 import { check } from "./errno.ts";
-import { struct } from "./struct.ts";
-import { encode } from "./text.ts";
+import { close } from "./fs.ts";
+import { cString, struct } from "./struct.ts";
 
 /** Two connected descriptors, close-on-exec. `type` is SOCK_SEQPACKET, SOCK_STREAM, … */
 export function socketpair(type: number): [number, number] {
@@ -34,32 +35,41 @@ export function socketpair(type: number): [number, number] {
 export const SOCKET_PATH_MAX = 107;
 
 function unixAddress(path: string): Uint8Array {
-  const bytes = encode(path);
-  if (bytes.length > SOCKET_PATH_MAX)
+  const bytes = cString(path);
+  if (bytes.length > SOCKET_PATH_MAX + 1)
     throw new RangeError(`the socket path ${path} is longer than ${SOCKET_PATH_MAX} bytes`);
-  const sockaddr = new Uint8Array(2 + bytes.length + 1);
+  const sockaddr = new Uint8Array(2 + bytes.length);
   new DataView(sockaddr.buffer).setUint16(0, AF_UNIX, true);
   sockaddr.set(bytes, 2);
   return sockaddr;
 }
 
-const unixSocket = (type: number): number =>
-  check(syscall(SYS_socket, AF_UNIX, type | SOCK_CLOEXEC, 0), "socket");
+/** A new unix socket that `use` has made ready; closed again if that fails. */
+function unixSocket(type: number, use: (fd: number) => void): number {
+  const fd = check(syscall(SYS_socket, AF_UNIX, type | SOCK_CLOEXEC, 0), "socket");
+  try {
+    use(fd);
+    return fd;
+  } catch (error) {
+    close(fd);
+    throw error;
+  }
+}
 
 /** A socket that listens at a path, which must not exist yet. */
 export function listenAt(path: string, type: number): number {
   const address = unixAddress(path);
-  const fd = unixSocket(type);
-  check(syscall(SYS_bind, fd, address, address.length), "bind", path);
-  check(syscall(SYS_listen, fd, 1), "listen", path);
-  return fd;
+  return unixSocket(type, (fd) => {
+    check(syscall(SYS_bind, fd, address, address.length), "bind", path);
+    check(syscall(SYS_listen, fd, 1), "listen", path);
+  });
 }
 
 export function connectTo(path: string, type: number): number {
   const address = unixAddress(path);
-  const fd = unixSocket(type);
-  check(syscall(SYS_connect, fd, address, address.length), "connect", path);
-  return fd;
+  return unixSocket(type, (fd) => {
+    check(syscall(SYS_connect, fd, address, address.length), "connect", path);
+  });
 }
 
 /** Waits for a connection. */
@@ -120,9 +130,16 @@ export function receive(fd: number, limit: number): Received | undefined {
     controlLength: control.length,
   });
   const length = retried(() => syscall(SYS_recvmsg, fd, header, MSG_CMSG_CLOEXEC), "recvmsg");
-  if ((msghdr.get(header, "flags") & MSG_CTRUNC) !== 0)
-    throw new RangeError(`a message with more than ${MAX_DESCRIPTORS} descriptors`);
   const descriptors = receivedRights(control, msghdr.get(header, "controlLength"));
+  const flags = msghdr.get(header, "flags");
+  if ((flags & (MSG_CTRUNC | MSG_TRUNC)) !== 0) {
+    descriptors.forEach(close);
+    throw new RangeError(
+      (flags & MSG_CTRUNC) !== 0
+        ? `a message with more than ${MAX_DESCRIPTORS} descriptors`
+        : `a message of more than ${limit} bytes`,
+    );
+  }
   if (length === 0 && descriptors.length === 0) return undefined;
   return { data: buffer.subarray(0, length), descriptors };
 }

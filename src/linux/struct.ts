@@ -1,11 +1,12 @@
 /** C structures with natural alignment, in the machine's byte order (little-endian on x86_64 and arm64). */
 import { address } from "#host";
+import type { TypedArray } from "../host/seam.ts";
 import { encode } from "./text.ts";
 
 type Scalar = "u8" | "u16" | "i32" | "u32" | "i64" | "u64";
 /** `pointer` takes bytes (or null); the packed structure keeps them alive. */
 type FieldType = Scalar | "pointer";
-type Value = number | bigint | ArrayBufferView | null;
+type Value = number | bigint | TypedArray | null;
 
 const SIZES: Record<FieldType, number> = {
   u8: 1,
@@ -18,7 +19,7 @@ const SIZES: Record<FieldType, number> = {
 };
 
 /** Bytes of a structure, with the buffers that its pointers lead to. */
-export type Packed = Uint8Array & { owned?: ArrayBufferView[] };
+export type Packed = Uint8Array & { owned?: TypedArray[] };
 
 export interface Struct<Fields extends Record<string, FieldType>> {
   readonly size: number;
@@ -100,12 +101,16 @@ function read(bytes: Uint8Array, { type, offset }: Field): number {
   if (type === "i32") return view.getInt32(offset, true);
   if (type === "u32") return view.getUint32(offset, true);
   const wide = type === "i64" ? view.getBigInt64(offset, true) : view.getBigUint64(offset, true);
-  if (wide > BigInt(Number.MAX_SAFE_INTEGER)) throw new RangeError(`${wide} is beyond 2^53`);
-  return Number(wide);
+  const number = Number(wide);
+  if (!Number.isSafeInteger(number)) throw new RangeError(`${wide} is beyond 2^53`);
+  return number;
 }
 
-/** A NUL-terminated string in UTF-8, for pointer fields. */
-export const cString = (text: string): Uint8Array => encode(`${text}\0`);
+/** A NUL-terminated string in UTF-8, for pointer fields. Throws a TypeError for one that would end before its end. */
+export function cString(text: string): Uint8Array<ArrayBuffer> {
+  if (text.includes("\0")) throw new TypeError("a string with a NUL character has no C form");
+  return encode(`${text}\0`);
+}
 
 /** A NULL-terminated array of pointers to C strings: argv and envp of execve(2). */
 export function cStrings(texts: readonly string[]): Packed {

@@ -6,4 +6,8 @@ const encoder = new TextEncoder();
 /** Throws a TypeError for bytes that are not UTF-8. */
 export const decode = (bytes: Uint8Array): string => strict.decode(bytes);
 
-export const encode = (text: string): Uint8Array => encoder.encode(text);
+/** Throws a TypeError for a string with a lone surrogate. */
+export function encode(text: string): Uint8Array<ArrayBuffer> {
+  if (!text.isWellFormed()) throw new TypeError("a string with a lone surrogate has no UTF-8 form");
+  return encoder.encode(text) as Uint8Array<ArrayBuffer>;
+}

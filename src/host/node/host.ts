@@ -6,12 +6,14 @@ import {
   SYS_clone,
   SYS_clone3,
   SYS_fchdir,
+  SYS_fork,
   SYS_pivot_root,
   SYS_setns,
   SYS_umask,
   SYS_unshare,
+  SYS_vfork,
 } from "#abi";
-import type { Argument, Host } from "../seam.ts";
+import type { Argument, Host, TypedArray } from "../seam.ts";
 
 const MAX_ARGUMENTS = 6;
 const word = "void *";
@@ -22,7 +24,9 @@ const libcSyscall = libc.func("syscall", "intptr_t", [
 ]);
 
 /** Node has many threads: what these change would change under all of them, or is refused by the kernel. */
-const PROCESS_WIDE = new Set([
+const PROCESS_WIDE = new Set<number>([
+  SYS_fork,
+  SYS_vfork,
   SYS_clone,
   SYS_clone3,
   SYS_unshare,
@@ -31,6 +35,7 @@ const PROCESS_WIDE = new Set([
   SYS_pivot_root,
   SYS_chdir,
   SYS_fchdir,
+  SYS_fork,
   SYS_umask,
 ]);
 
@@ -54,12 +59,27 @@ function cString(value: string): Uint8Array {
   return new TextEncoder().encode(`${value}\0`);
 }
 
-function machineWord(value: Argument): bigint | ArrayBufferView | ArrayBuffer | null {
+function machineWord(value: Argument): bigint | TypedArray | ArrayBuffer | null {
   if (typeof value === "number") return integer(value);
   if (typeof value === "bigint") return bigint(value);
   if (typeof value === "string") return cString(value);
-  if (value === null || ArrayBuffer.isView(value) || value instanceof ArrayBuffer) return value;
-  throw new TypeError("a system call takes integers, strings, byte views and null only");
+  if (value === null || isBytes(value)) return value;
+  throw new TypeError("a system call takes integers, strings, typed arrays and null only");
+}
+
+function isBytes(value: unknown): value is TypedArray | ArrayBuffer {
+  if (value instanceof ArrayBuffer) return isAttached(value);
+  return ArrayBuffer.isView(value) && !(value instanceof DataView) && isAttached(value.buffer);
+}
+
+/** A detached buffer has no memory that could be passed; a view of it cannot be made. */
+function isAttached(buffer: ArrayBufferLike): boolean {
+  try {
+    new Uint8Array(buffer);
+    return true;
+  } catch {
+    return false;
+  }
 }
 
 export const syscall: Host["syscall"] = (number, ...args) => {
@@ -67,14 +87,18 @@ export const syscall: Host["syscall"] = (number, ...args) => {
   if (args.length > MAX_ARGUMENTS)
     throw new TypeError("a system call takes a number and at most six arguments");
   const words = args.map(machineWord);
-  if (PROCESS_WIDE.has(number))
+  // The kernel takes the low 32 bits of the number.
+  if (PROCESS_WIDE.has(number | 0))
     throw new TypeError(`system call ${number} acts on the whole process: not in Node.js`);
   while (words.length < MAX_ARGUMENTS) words.push(null);
   const result = Number(libcSyscall(integer(number), ...words));
   return result === -1 ? -koffi.errno() : result;
 };
 
-export const address: Host["address"] = (view) => Number(koffi.address(view));
+export const address: Host["address"] = (view) => {
+  if (!isBytes(view)) throw new TypeError("only a typed array has an address");
+  return Number(koffi.address(view));
+};
 
 export const fork: Host["fork"] = () => {
   throw new TypeError("Node.js has many threads and cannot fork: run the tsrun binary");

@@ -1,4 +1,4 @@
-/** The few globals of other engines that the bundled code expects; evaluated before everything else. */
+/** The few globals of other engines that the bundled code expects. */
 declare const nativeHost: {
   encode: (text: string) => ArrayBuffer;
   decode: (bytes: ArrayBuffer | ArrayBufferView) => string;
@@ -18,6 +18,8 @@ class Utf8Decoder {
   }
 }
 
-Object.assign(globalThis, { TextEncoder: Utf8Encoder, TextDecoder: Utf8Decoder });
+// The bundler imports these into every module that names them, so that they are there before it is evaluated.
+export { Utf8Decoder as TextDecoder, Utf8Encoder as TextEncoder };
+
 // commander calls this unconditionally; QuickJS fills `stack` by itself.
 Object.assign(Error, { captureStackTrace: () => {} });

@@ -1,11 +1,11 @@
 /** The QuickJS host: the natives of natives.c under the seam's types. */
-import type { Argument, Host } from "../seam.ts";
+import type { Argument, Host, TypedArray } from "../seam.ts";
 
 interface NativeHost {
   args: ArrayBuffer[];
   env: (name: string) => ArrayBuffer | undefined;
   syscall: (number: number, ...args: Argument[]) => number;
-  address: (view: ArrayBufferView) => number;
+  address: (view: TypedArray) => number;
   fork: (cloneArgs: Uint8Array, child: () => never) => number;
   decode: (bytes: ArrayBuffer) => string;
 }

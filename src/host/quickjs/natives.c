@@ -127,14 +127,15 @@ static bool word_argument(JSContext *ctx, JSValueConst value, long *word, const 
         return true;
     }
     JS_FreeValue(ctx, JS_GetException(ctx));
-    JS_ThrowTypeError(ctx, "a system call takes integers, strings, byte views and null only");
+    JS_ThrowTypeError(ctx, "a system call takes integers, strings, typed arrays and null only");
     return false;
 }
 
 /* These would go on running the program twice; fork() below is the one way. */
 static bool forks(long number)
 {
-    switch (number) {
+    /* The kernel takes the low 32 bits of the number. */
+    switch ((int)number) {
 #ifdef SYS_fork
     case SYS_fork:
     case SYS_vfork:

@@ -32,10 +32,7 @@ test("an error of the runtime is one line, status 1", () => {
 
 test("a mistake of the program is one line that says so", () => {
   const { status, stderr } = record(["run", "c"], fail(new TypeError("x is not a function")));
-  assert.deepEqual(
-    [status, stderr],
-    [1, "tsrun: internal error: TypeError: x is not a function\n"],
-  );
+  assert.deepEqual([status, stderr], [1, "tsrun: internal error: x is not a function\n"]);
   assert.match(
     record(["run", "c"], fail("thrown text")).stderr,
     /^tsrun: internal error: thrown text\n$/,

@@ -35,6 +35,7 @@ import {
   SYS_writev,
 } from "#abi";
 import { address, args, env, syscall } from "#host";
+import type { TypedArray } from "../../../src/host/seam.ts";
 
 const file = syscall(SYS_memfd_create, "seam", MFD_CLOEXEC | MFD_ALLOW_SEALING);
 after(() => syscall(SYS_close, file));
@@ -69,6 +70,7 @@ const IMPOSSIBLE: [string, unknown][] = [
   ["a String object", Object("a")],
   ["a BigInt object", Object(1n)],
   ["a date", new Date(0)],
+  ["a DataView", new DataView(new ArrayBuffer(8))],
   ["a function", () => 1],
   ["a symbol", Symbol("a")],
 ];
@@ -104,7 +106,7 @@ describe("what has no exact meaning as a machine word is refused", () => {
   const pointless = [...IMPOSSIBLE, ["null", null], ["a number", 0], ["a text", "text"]] as const;
   for (const [name, value] of pointless)
     test(`${name} has no address`, () => {
-      throws(() => address(value as ArrayBufferView), refusal);
+      throws(() => address(value as TypedArray), refusal);
     });
 });
 
@@ -221,10 +223,9 @@ function readBack(length: number): number[] {
 
 describe("bytes are passed as their address", () => {
   const eight = Uint8Array.from([1, 2, 3, 4, 5, 6, 7, 8]);
-  const views: [string, ArrayBuffer | ArrayBufferView, number[]][] = [
+  const views: [string, ArrayBuffer | TypedArray, number[]][] = [
     ["Uint8Array", eight, [...eight]],
     ["ArrayBuffer", eight.slice().buffer, [...eight]],
-    ["DataView", new DataView(eight.buffer, 1, 2), [2, 3]],
     ["a subarray", eight.subarray(3, 6), [4, 5, 6]],
     ["a subarray of a subarray", eight.subarray(2).subarray(3), [6, 7, 8]],
     ["Uint16Array", new Uint16Array([0x201, 0x403]), [1, 2, 3, 4]],
@@ -259,7 +260,6 @@ describe("bytes are passed as their address", () => {
     equal(address(bytes.subarray(5).subarray(6)), start + 11);
     equal(address(new Uint32Array(bytes.buffer, 8, 2)), start + 8);
     equal(address(new BigUint64Array(bytes.buffer, 16)), start + 16);
-    equal(address(new DataView(bytes.buffer, 3)), start + 3);
     notEqual(address(new Uint8Array(64)), start);
   });
 
