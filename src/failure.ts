@@ -12,7 +12,7 @@ export interface FailureDetails {
 }
 
 /** No Failure takes more as JSON, where a character has at most six bytes. */
-export const FAILURE_BYTES = 16384;
+export const FAILURE_BYTES = 8192;
 
 /** A Failure as plain data. */
 export interface FailureData {
@@ -52,9 +52,9 @@ export class Failure extends Error {
   /** For another process, cut to fit into FAILURE_BYTES as JSON; `Failure.from` reads it back. */
   toData(): FailureData {
     return {
-      message: cut(this.doing, 2000),
-      ...(this.pointer === undefined ? {} : { pointer: cut(this.pointer, 250) }),
-      ...(this.hint === undefined ? {} : { hint: cut(this.hint, 250) }),
+      message: cut(this.doing, 1000),
+      ...(this.pointer === undefined ? {} : { pointer: cut(this.pointer, 150) }),
+      ...(this.hint === undefined ? {} : { hint: cut(this.hint, 150) }),
     };
   }
 

@@ -1,6 +1,7 @@
 /** What every command is: its words on the command line and in the help, and the call of the runtime that it makes. */
 import type { State } from "@opencontainers-types";
 import type { Context, CreateOptions, RunOptions } from "../runtime/context.ts";
+import type { GlobalFlags } from "./globals.ts";
 
 /** The part of the runtime that commands call; tests record the calls instead. */
 export interface Runtime {
@@ -41,6 +42,22 @@ export interface Command<Flags = object> {
   /** Returns the exit status. `flags` are the options given, in camel case (`--no-pivot` is `pivot: false`). */
   execute(environment: Environment, args: readonly string[], flags: Flags): number;
 }
+
+/** What a command line asks for. */
+export interface Call {
+  command: Command;
+  args: readonly string[];
+  flags: object;
+}
+
+/** A command line in its two parts: whoever reads the second may need the log that the first one names. */
+export interface CommandLine {
+  globals: GlobalFlags;
+  /** Undefined when help or the version was asked for, which has been written. Throws a Failure for a wrong line. */
+  call: () => Call | undefined;
+}
+
+export type LineReader = (argv: readonly string[], output: Output) => CommandLine;
 
 /** What several commands say of their argument. */
 export const EXISTING_CONTAINER =

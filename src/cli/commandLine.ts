@@ -1,78 +1,26 @@
-/**
- * The command line, read by commander. Declaring all commands and options takes longer than the rest of a short
- * command, so a line is first read by parsers that know only the options it mentions. Whatever they cannot read, and
- * every wish for help, goes to the whole program, which knows everything and has the last word.
- */
+/** The command line as commander reads it, which declares all of it: for help, for mistakes, and for every spelling. */
 import { CommanderError, Option, Command as Parser } from "commander";
 import { Failure } from "../failure.ts";
-import type { Command, OptionTable, Output } from "./command.ts";
+import type { Call, CommandLine, OptionTable, Output } from "./command.ts";
 import { commands } from "./commands.ts";
 import { type GlobalFlags, globalOptions } from "./globals.ts";
 import { versionText } from "./version.ts";
 
-export interface Line {
-  globals: GlobalFlags;
-  /** The command's name and what follows it. */
-  rest: readonly string[];
+/** Reads any line. The global options are read by themselves first, so that the log hears of what is wrong with it. */
+export function readLine(argv: readonly string[], output: Output): CommandLine {
+  const { globals, isAll } = readGlobals(argv);
+  return { globals, call: () => readCall(isAll ? ["--help"] : argv, output) };
 }
 
-export interface Call {
-  command: Command;
-  args: readonly string[];
-  flags: object;
-}
-
-/** Takes off the global options; if they cannot be read, none, so that `readCall` says why. */
-export function readGlobals(argv: readonly string[]): Line {
-  if (!argv[0]?.startsWith("-")) return { globals: {}, rest: argv };
-  const read = parse(globalOptions, argv, { stopAtOperand: true });
-  if (!read) return { globals: {}, rest: argv };
-  return { globals: read.flags, rest: [...read.operands, ...read.unknown] };
-}
-
-/**
- * The call that a command line asks for, or undefined when it asked for help or the version, which has been written.
- * Throws a Failure for a line that is wrong.
- */
-export function readCall(
-  argv: readonly string[],
-  { rest }: Line,
-  output: Output,
-): Call | undefined {
-  const [name = "", ...words] = rest;
-  const command = commands.get(name);
-  const read = command && parse(command.options, words);
-  return read && read.unknown.length === 0 && accepts(command, read.operands.length)
-    ? { command, args: read.operands, flags: read.flags }
-    : readAnyCall(rest.length === 0 ? ["--help"] : argv, output);
-}
-
-function accepts(command: Command, count: number): boolean {
-  const needed = command.arguments.filter((argument) => argument.startsWith("<")).length;
-  return count >= needed && count <= command.arguments.length;
-}
-
-interface Parsed {
-  flags: object;
-  operands: string[];
-  /** From the first word on that should have been an option. */
-  unknown: string[];
-}
-
-/** Undefined if the value of an option is missing. */
-function parse(
-  options: OptionTable,
-  words: readonly string[],
-  { stopAtOperand = false } = {},
-): Parsed | undefined {
-  const given = words.filter((word) => word.startsWith("-"));
-  if (given.length === 0) return { flags: {}, operands: [...words], unknown: [] };
-  const parser = new QuietParser().passThroughOptions(stopAtOperand);
-  declare(parser, options, (flags) => given.some((word) => mayMean(word, flags)));
+/** None, if they cannot be read: the whole program will say why. `isAll`: nothing follows them. */
+function readGlobals(argv: readonly string[]): { globals: GlobalFlags; isAll: boolean } {
+  const parser = new QuietParser().passThroughOptions();
+  declare(parser, globalOptions);
   try {
-    return { ...parser.parseOptions([...words]), flags: parser.opts() };
+    const { operands, unknown } = parser.parseOptions([...argv]);
+    return { globals: parser.opts(), isAll: operands.length + unknown.length === 0 };
   } catch (error) {
-    if (error instanceof CommanderError) return undefined;
+    if (error instanceof CommanderError) return { globals: {}, isAll: false };
     throw error;
   }
 }
@@ -84,20 +32,11 @@ class QuietParser extends Parser {
   }
 }
 
-function declare(parser: Parser, options: OptionTable, isWanted: (flags: string) => boolean): void {
-  for (const flags in options)
-    if (isWanted(flags)) parser.addOption(new Option(flags, options[flags]));
+function declare(parser: Parser, options: OptionTable): void {
+  for (const flags in options) parser.addOption(new Option(flags, options[flags]));
 }
 
-/** Whether commander may take the word for the option: `--long`, `--long=value`, `-s`, `-svalue` or `-xs`. */
-function mayMean(word: string, flags: string): boolean {
-  if (word[1] !== "-") return flags[1] !== "-" && word.includes(flags[1] as string);
-  const [name] = word.split("=", 1) as [string];
-  return flags.includes(`${name} `) || flags.endsWith(name);
-}
-
-/** Reads a line with the whole program. As `readCall`; it needs no more than the line. */
-export function readAnyCall(argv: readonly string[], output: Output): Call | undefined {
+function readCall(argv: readonly string[], output: Output): Call | undefined {
   let call: Call | undefined;
   const program = wholeProgram(output, (chosen) => {
     call = chosen;
@@ -131,11 +70,11 @@ function wholeProgram(output: Output, choose: (call: Call) => void): Parser {
       getOutHelpWidth: () => HELP_WIDTH,
       getOutHasColors: () => false,
     });
-  declare(program, globalOptions, () => true);
+  declare(program, globalOptions);
   for (const [name, command] of commands) {
     const parser = program.command(name).summary(command.summary);
     parser.description(`${command.summary}\n\n${command.details}`);
-    declare(parser, command.options, () => true);
+    declare(parser, command.options);
     for (const argument of command.arguments) parser.argument(argument);
     parser.action(() => choose({ command, args: parser.args, flags: parser.opts() }));
   }

@@ -46,7 +46,7 @@ export const toCreateOptions = (id: string, flags: CreationFlags): CreateOptions
   pidFile: flags.pidFile || undefined,
   noPivot: flags.pivot === false,
   noNewKeyring: flags.newKeyring === false,
-  preserveFds: preservedDescriptors(flags.preserveFds),
+  ...preservedDescriptors(flags.preserveFds),
 });
 
 const FIRST_PRESERVED = 3;
@@ -55,12 +55,15 @@ const FIRST_PRESERVED = 3;
  * How many descriptors, from 3 on, the container keeps. They are checked here, where tsrun has not opened any of its
  * own yet: one of those under a preserved number would end up in the container (CVE-2024-21626).
  */
-function preservedDescriptors(additional: string | undefined): number {
-  const count = listenDescriptors() + toCount("--preserve-fds", additional || "0");
+function preservedDescriptors(
+  additional: string | undefined,
+): Pick<CreateOptions, "preserveFds" | "listenFds"> {
+  const listenFds = listenDescriptors();
+  const count = listenFds + toCount("--preserve-fds", additional || "0");
   for (let fd = FIRST_PRESERVED; fd < FIRST_PRESERVED + count; fd++)
     if (!isOpen(fd))
       throw new Failure(`preserving ${count} descriptors: descriptor ${fd} is not open`);
-  return count;
+  return { preserveFds: count, listenFds };
 }
 
 /** Sockets that systemd hands over: $LISTEN_FDS, if $LISTEN_PID says that they are for this process (sd_listen_fds(3)). */

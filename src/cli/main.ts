@@ -2,7 +2,9 @@
 import { args } from "#host";
 import { writeAll } from "../linux/fs.ts";
 import { exit } from "../linux/process.ts";
-import type { Runtime } from "./command.ts";
+import type { LineReader, Runtime } from "./command.ts";
+import { readPlainLine } from "./plainLine.ts";
+import { program } from "./program.ts";
 
 /** What each command needs of the runtime: modules of their own, so that a call loads no other's. */
 const parts: Readonly<Record<string, () => Promise<Partial<Runtime>>>> = {
@@ -34,6 +36,13 @@ function readableArgs(): string[] {
   }
 }
 
-const runtime = await loadRuntime(readableArgs());
-const { program } = await import("./program.ts");
-exit(program(() => args().slice(1), runtime, output));
+/** commander is loaded for the lines that are not plain. */
+async function loadReader(argv: readonly string[]): Promise<LineReader> {
+  const plain = readPlainLine(argv);
+  return plain ? () => plain : (await import("./commandLine.ts")).readLine;
+}
+
+const argv = readableArgs();
+const runtime = await loadRuntime(argv);
+const readLine = await loadReader(argv);
+exit(program(() => args().slice(1), readLine, runtime, output));

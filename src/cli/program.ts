@@ -1,19 +1,23 @@
 /** The whole program but for where its arguments come from and its output goes. */
 import { doing, Failure } from "../failure.ts";
-import type { Output, Runtime } from "./command.ts";
-import { readCall, readGlobals } from "./commandLine.ts";
+import type { LineReader, Output, Runtime } from "./command.ts";
 import { toContext } from "./globals.ts";
 import { type Log, toLog } from "./log.ts";
 
 /** Does what the arguments ask for; returns the exit status. Throws nothing. */
-export function program(args: () => readonly string[], runtime: Runtime, output: Output): number {
+export function program(
+  args: () => readonly string[],
+  readLine: LineReader,
+  runtime: Runtime,
+  output: Output,
+): number {
   let argv: readonly string[] = [];
   let log: Log | undefined;
   try {
     argv = doing("reading the command line", undefined, args);
-    const line = readGlobals(argv);
+    const line = readLine(argv, output);
     log = toLog(line.globals);
-    const call = readCall(argv, line, output);
+    const call = line.call();
     if (!call) return 0;
     log?.open();
     const context = toContext(line.globals, (message) => warn(message, output, log));

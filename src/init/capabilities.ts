@@ -1,7 +1,7 @@
 /** process.capabilities: the five sets (capabilities(7), "Thread capability sets"). */
 
 import type { LinuxCapabilities } from "@opencontainers-types";
-import { CAPABILITIES, EINVAL } from "#abi";
+import { CAPABILITIES } from "#abi";
 import {
   type CapabilitySet,
   clearAmbientCapabilities,
@@ -9,7 +9,6 @@ import {
   raiseAmbientCapability,
   setCapabilities,
 } from "../linux/credentials.ts";
-import { isErrno } from "../linux/errno.ts";
 import { lookupNumber } from "../linux/names.ts";
 
 export interface CapabilityPlan {
@@ -53,14 +52,10 @@ const has = (set: CapabilitySet, capability: number): boolean => {
 /** The kernel's own limit: the sets are 64 bits wide. */
 const CAPABILITY_BITS = 64;
 
-/** Needs CAP_SETPCAP, so it comes before the user changes. The kernel's last capability ends it (EINVAL). */
+/** Needs CAP_SETPCAP, so it comes before the user changes. The kernel's last capability ends it. */
 export function limitBounding(bounding: CapabilitySet): void {
-  try {
-    for (let capability = 0; capability < CAPABILITY_BITS; capability++)
-      if (!has(bounding, capability)) dropBoundingCapability(capability);
-  } catch (error) {
-    if (!isErrno(error, EINVAL)) throw error;
-  }
+  for (let capability = 0; capability < CAPABILITY_BITS; capability++)
+    if (!has(bounding, capability) && !dropBoundingCapability(capability)) return;
 }
 
 /**

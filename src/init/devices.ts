@@ -10,9 +10,9 @@ import {
   type DeviceNumber,
   makedev,
   mknodAt,
+  type Status,
   statAt,
   symlinkAt,
-  unlinkAt,
   using,
 } from "../linux/fs.ts";
 import { cleanPath, makeDirectoryInRoot, splitPath } from "./inRoot.ts";
@@ -85,30 +85,28 @@ function makeDevice(
   const { directory, name } = splitPath(path);
   using(makeDirectoryInRoot(root, directory), (parent) => {
     const mode = format | (fileMode ?? DEFAULT_MODE);
-    makeNode(parent, name, mode, { major: Number(major), minor: Number(minor) });
-    if (uid !== 0 || gid !== 0) chownAt(parent, name, uid, gid);
+    const number = { major: Number(major), minor: Number(minor) };
+    const made = makeNode(parent, name, mode, number);
+    if (!made && !isDevice(statAt(parent, name), format, number))
+      throw new Error("another file has its name");
+    if (made && (uid !== 0 || gid !== 0)) chownAt(parent, name, uid, gid);
   });
 }
 
-/** What an image has in a device's place (a file, a link, another device) makes way for the device. */
-function makeNode(
-  parent: number,
-  name: string,
-  mode: number,
-  { major, minor }: DeviceNumber,
-): void {
-  const make = () => mknodAt(parent, name, mode, makedev(major, minor));
+/**
+ * Makes a device file. Whatever has its name already stays (it may be a mount of config.json, or a file of the host seen
+ * through one), but a device that was asked for must be that device.
+ */
+function makeNode(parent: number, name: string, mode: number, device: DeviceNumber): boolean {
   try {
-    make();
+    mknodAt(parent, name, mode, makedev(device.major, device.minor));
+    return true;
   } catch (error) {
     if (!isErrno(error, EEXIST)) throw error;
-    const there = statAt(parent, name);
-    const same =
-      (there.mode & S_IFMT) === (mode & S_IFMT) &&
-      there.rdev.major === major &&
-      there.rdev.minor === minor;
-    if (same) return;
-    unlinkAt(parent, name);
-    make();
+    return false;
   }
+}
+
+function isDevice({ mode, rdev }: Status, format: number, { major, minor }: DeviceNumber): boolean {
+  return (mode & S_IFMT) === format && rdev.major === major && rdev.minor === minor;
 }

@@ -18,6 +18,10 @@ export function environmentOf(env: readonly string[], root: number, uid: number)
     : [...unique.filter((entry) => !entry.startsWith("HOME=")), `HOME=${homeOf(root, uid)}`];
 }
 
+/** What tells a program of the sockets that it inherits, from descriptor 3 on (sd_listen_fds(3)). */
+export const listenVariables = (count: number): string[] =>
+  count > 0 ? [`LISTEN_FDS=${count}`, "LISTEN_PID=1"] : [];
+
 /** The home directory that the container's /etc/passwd gives a user (passwd(5)), or `/`. */
 function homeOf(root: number, uid: number): string {
   // An image may put anything there: a FIFO must not make us wait, nor a huge file fill the memory.

@@ -1,14 +1,27 @@
 /** Hooks (specification, "POSIX-platform Hooks"): programs that get the container's state on their standard input. */
 
 import type { Hook, State } from "@opencontainers-types";
-import { MFD_CLOEXEC, POLLIN, SEEK_SET, SIGKILL } from "#abi";
+import { EACCES, ENOENT, ENOTDIR, MFD_CLOEXEC, POLLIN, SEEK_SET, SIGKILL } from "#abi";
 import { Failure } from "../failure.ts";
 import { setsid } from "../linux/credentials.ts";
-import { close, dup, lseek, memfd, readBytes, using, writeAll } from "../linux/fs.ts";
+import { unless } from "../linux/errno.ts";
+import {
+  close,
+  closeFrom,
+  dup,
+  lseek,
+  memfd,
+  readBytes,
+  stat,
+  using,
+  writeAll,
+} from "../linux/fs.ts";
+import { chdir } from "../linux/namespaces.ts";
 import {
   type Ending,
   exit,
   exitStatus,
+  ownEnvironment,
   prepareExec,
   sendSignal,
   signalGroup,
@@ -34,19 +47,21 @@ export function runHooks(name: HookName, hooks: readonly Hook[] | undefined, sta
 }
 
 /** What a hook wrote is shown in its error up to this many bytes. */
-const OUTPUT_SHOWN = 2048;
+const OUTPUT_SHOWN = 512;
 
 /** Runs the hook with the index `i` of its kind. Throws a Failure if it does not exit with 0 in time. */
 export function runHook(name: HookName, hook: Hook, i: number, state: State): void {
   const what = `the ${name} hook ${hook.path}`;
   const pointer = `/hooks/${name}/${i}`;
+  // In the container the bundle is out of sight.
+  const directory = name === "startContainer" ? "/" : state.bundle;
   // Files in memory, not pipes: nobody has to feed or drain them, and a daemon that a hook leaves behind blocks nothing.
   const input = memfd("hook-state", MFD_CLOEXEC);
   const output = memfd("hook-output", MFD_CLOEXEC);
   try {
     writeAll(input, JSON.stringify(state));
     lseek(input, 0, SEEK_SET);
-    const { pid, pidfd } = spawn({}, () => execHook(hook, input, output));
+    const { pid, pidfd } = spawn({}, () => execHook(hook, input, output, directory));
     const ending = using(pidfd, () => waitForHook(pid, pidfd, hook.timeout));
     if (ending === undefined)
       throw new Failure(`${what} ran longer than its timeout of ${hook.timeout} s and was killed`, {
@@ -60,14 +75,27 @@ export function runHook(name: HookName, hook: Hook, i: number, state: State): vo
   }
 }
 
-function execHook({ path, args, env }: Hook, input: number, output: number): never {
+/** `directory`: where the hook begins, if it is still there. */
+function execHook(
+  { path, args, env }: Hook,
+  input: number,
+  output: number,
+  directory: string,
+): never {
   try {
     dup(input, 0);
     dup(output, 1);
     dup(output, 2);
+    // The caller's descriptors are for the container at most: a daemon that a hook leaves must not hold them open.
+    closeFrom(3);
     // A group of its own, so that a timeout reaches what the hook has started.
     setsid();
-    const exec = prepareExec(path, args && args.length > 0 ? args : [path], env ?? []);
+    unless([ENOENT, ENOTDIR, EACCES], () => chdir(directory));
+    const exec = prepareExec(
+      path,
+      args && args.length > 0 ? args : [path],
+      env ?? ownEnvironment(),
+    );
     resetSignalActions();
     unblockSignals();
     return exec();
@@ -100,9 +128,8 @@ const described = (ending: Ending): string =>
     : `was killed by signal ${ending.killed}`;
 
 function outputOf(output: number): string {
-  lseek(output, 0, SEEK_SET);
-  const bytes = readBytes(output);
-  const text = printable(bytes.subarray(Math.max(0, bytes.length - OUTPUT_SHOWN))).trim();
+  lseek(output, Math.max(0, stat(output).size - OUTPUT_SHOWN), SEEK_SET);
+  const text = printable(readBytes(output)).trim();
   return text === "" ? "" : `, saying: ${text}`;
 }
 

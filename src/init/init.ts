@@ -26,7 +26,7 @@ import { syscall } from "#host";
 import { doing, Failure } from "../failure.ts";
 import { joinSessionKeyring, setsid, umask } from "../linux/credentials.ts";
 import { check, unless } from "../linux/errno.ts";
-import { close, closeFrom, openInRoot, using } from "../linux/fs.ts";
+import { close, closeFrom, openInRoot, stat, using } from "../linux/fs.ts";
 import { fchdir, setDomainname, setHostname } from "../linux/namespaces.ts";
 import { setLinkUp } from "../linux/net.ts";
 import { openProcRoot, writeProc } from "../linux/proc.ts";
@@ -38,13 +38,13 @@ import { applyCapabilities, type CapabilityPlan, limitBounding } from "./capabil
 import type { InitEnd } from "./channel.ts";
 import { adoptTerminal, mountConsole, openTerminal, type Terminal } from "./console.ts";
 import { makeConfiguredDevices, makeDefaultDevices, makeLinks } from "./devices.ts";
-import { environmentOf } from "./environment.ts";
+import { environmentOf, listenVariables } from "./environment.ts";
 import { findExecutable } from "./executable.ts";
 import { maskPaths, protectPaths } from "./hiddenPaths.ts";
 import { runHooks } from "./hooks.ts";
 import { applyRlimits, becomeUser, giveStandardStreams } from "./identity.ts";
 import { makeDirectoryInRoot } from "./inRoot.ts";
-import { bindsDev, type MountPlan, makeMounts, sealDev } from "./mounts.ts";
+import { type MountPlan, makeMounts, sealDev } from "./mounts.ts";
 import {
   enterNamespaces,
   makeNamespaces,
@@ -71,6 +71,8 @@ export interface InitPlan {
   noPivot: boolean;
   noNewKeyring: boolean;
   preserveFds: number;
+  /** How many of these are sockets that were handed over (sd_listen_fds(3)). */
+  listenFds: number;
   channel: InitEnd;
   /** The creator's own descriptors: its end of the channel and its lock. */
   foreign: number[];
@@ -116,14 +118,18 @@ function prepare(plan: InitPlan): Ready {
   makeNamespaces(plan.namespaces.unshareFlags);
   writeKernelSettings(plan);
   const root = prepareRoot(plan.rootfs, plan.propagation);
-  makeMounts(root, plan.mounts);
-  const terminal = populateDev(root, plan);
+  const bound = makeMounts(root, plan.mounts);
+  const terminal = populateDev(root, plan, bound);
   if (terminal) giveTerminal(plan, terminal);
   const startSocket = receiveHandover(plan);
   waitForRuntimeHooks(plan);
   runHooks("createContainer", plan.config.hooks?.createContainer, stateOf(plan, "creating"));
   protectPaths(root, plan.config.linux?.readonlyPaths ?? []);
   maskPaths(root, plan.config.linux?.maskedPaths ?? []);
+  const { cwd } = plan.process;
+  doing(`making the working directory ${cwd}`, "/process/cwd", () =>
+    close(makeDirectoryInRoot(root, cwd)),
+  );
   enterRoot(root, plan.rootfs, plan.noPivot);
   shareRoot(root, plan.propagation);
   if (plan.config.root?.readonly) makeRootReadonly(root);
@@ -155,11 +161,15 @@ function writeKernelSettings({ config, process, namespaces }: InitPlan): void {
   });
 }
 
-/** Fills /dev, unless it is the host's. Returns the terminal, if the process gets one. */
-function populateDev(root: number, { config, process, mounts }: InitPlan): Terminal | undefined {
+/** Fills /dev, unless it is a bind mount. Returns the terminal, if the process gets one. */
+function populateDev(
+  root: number,
+  { config, process, mounts }: InitPlan,
+  bound: ReadonlySet<number>,
+): Terminal | undefined {
   const terminal = process.terminal ? openTerminal(root, process.consoleSize) : undefined;
-  if (bindsDev(mounts)) return terminal;
   using(makeDirectoryInRoot(root, "/dev"), (dev) => {
+    if (bound.size > 0 && bound.has(stat(dev).mountId)) return;
     const devices = config.linux?.devices ?? [];
     makeDefaultDevices(dev, devices);
     makeConfiguredDevices(root, devices);
@@ -209,9 +219,10 @@ function becomeProcess(plan: InitPlan, root: number, terminal: Terminal | undefi
   doing("limiting the bounding set", "/process/capabilities/bounding", () =>
     limitBounding(capabilities.bounding),
   );
-  const env = environmentOf(process.env ?? [], root, user.uid);
-  doing(`making the working directory ${process.cwd}`, "/process/cwd", () =>
-    close(makeDirectoryInRoot(root, process.cwd)),
+  const env = environmentOf(
+    [...(process.env ?? []), ...listenVariables(plan.listenFds)],
+    root,
+    user.uid,
   );
   const entered = enterWorkingDirectory(root, process.cwd, [EACCES]);
   becomeUser(user);

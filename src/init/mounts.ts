@@ -72,20 +72,19 @@ function planHostCgroups(mount: Mount, source: string, pointer: string): MountPl
   return { mount, destination: cleanPath(mount.destination), source, options, pointer };
 }
 
-/** Whether config.json brings a /dev of its own making, in which the default devices are to be made. */
-export const bindsDev = (plans: readonly MountPlan[]): boolean =>
-  plans.some(({ destination, options }) => destination === "/dev" && options.bind !== undefined);
-
-export function makeMounts(root: number, plans: readonly MountPlan[]): void {
+/** Makes the mounts. Returns the ids of those that are bind mounts (statx(2), stx_mnt_id). */
+export function makeMounts(root: number, plans: readonly MountPlan[]): Set<number> {
+  const bound = new Set<number>();
   for (const plan of plans)
     doing(
       `mounting ${plan.mount.source || plan.mount.type} on ${plan.mount.destination}`,
       plan.pointer,
-      () => makeMount(root, plan),
+      () => makeMount(root, plan, bound),
     );
+  return bound;
 }
 
-function makeMount(root: number, plan: MountPlan): void {
+function makeMount(root: number, plan: MountPlan, bound: Set<number>): void {
   const source = plan.options.bind ? cloneSource(plan) : undefined;
   // procfs and sysfs are where privileged files live: an image must not place them elsewhere by a link.
   const { type } = plan.mount;
@@ -98,6 +97,7 @@ function makeMount(root: number, plan: MountPlan): void {
       attachMount(made, target);
       for (const { type, recursive } of plan.options.propagation)
         setMountAttributes(made, { propagation: type }, recursive);
+      if (source !== undefined) bound.add(stat(made).mountId);
     });
   });
 }

@@ -2,6 +2,7 @@
 
 import {
   _LINUX_CAPABILITY_VERSION_3,
+  EINVAL,
   KEYCTL_JOIN_SESSION_KEYRING,
   PR_CAP_AMBIENT,
   PR_CAP_AMBIENT_CLEAR_ALL,
@@ -11,6 +12,7 @@ import {
   SYS_capset,
   SYS_geteuid,
   SYS_keyctl,
+  SYS_prctl,
   SYS_prlimit64,
   SYS_setgroups,
   SYS_setresgid,
@@ -84,8 +86,12 @@ export function setCapabilities({ effective, permitted, inheritable }: ThreadCap
   check(syscall(SYS_capset, header, words), "capset");
 }
 
-export function dropBoundingCapability(capability: number): void {
-  prctl(PR_CAPBSET_DROP, capability);
+/** False for a capability that this kernel does not have (EINVAL). */
+export function dropBoundingCapability(capability: number): boolean {
+  const result = syscall(SYS_prctl, PR_CAPBSET_DROP, capability, 0, 0, 0);
+  if (result === -EINVAL) return false;
+  check(result, "prctl(PR_CAPBSET_DROP)", capability);
+  return true;
 }
 
 export function clearAmbientCapabilities(): void {

@@ -16,6 +16,7 @@ import {
   RESOLVE_IN_ROOT,
   RESOLVE_NO_MAGICLINKS,
   STATX_BASIC_STATS,
+  STATX_MNT_ID,
   SYS_close,
   SYS_close_range,
   SYS_dup3,
@@ -325,6 +326,7 @@ const statxBuffer = struct({
   rdevMinor: "u32",
   devMajor: "u32",
   devMinor: "u32",
+  mountId: "u64",
 });
 const STATX_SIZE = 256;
 
@@ -362,6 +364,11 @@ export class Status {
     return statxBuffer.get(this.#bytes, "ino");
   }
 
+  /** The mount through which it is seen. */
+  get mountId(): number {
+    return statxBuffer.get(this.#bytes, "mountId");
+  }
+
   /** Of a device file: the device's numbers. */
   get rdev(): DeviceNumber {
     return {
@@ -381,7 +388,7 @@ export function statAt(dir: number, name: string): Status {
   const bytes = new Uint8Array(STATX_SIZE);
   const flags = AT_SYMLINK_NOFOLLOW | AT_EMPTY_PATH;
   check(
-    syscall(SYS_statx, dir, name, flags, STATX_BASIC_STATS, bytes),
+    syscall(SYS_statx, dir, name, flags, STATX_BASIC_STATS | STATX_MNT_ID, bytes),
     "statx",
     name === "" ? dir : name,
   );

@@ -6,6 +6,7 @@ import {
   CLONE_PIDFD,
   EINTR,
   ESRCH,
+  O_RDONLY,
   P_PIDFD,
   SIGCHLD,
   SYS_execve,
@@ -21,6 +22,7 @@ import {
 } from "#abi";
 import { fork, syscall } from "#host";
 import { check } from "./errno.ts";
+import { open, readBytes, using } from "./fs.ts";
 import { cStrings, struct } from "./struct.ts";
 
 const cloneArgs = struct({
@@ -73,13 +75,25 @@ export function spawn({ flags = 0, cgroup }: SpawnPlan, child: () => never): Chi
 export function prepareExec(
   path: string,
   argv: readonly string[],
-  env: readonly string[],
+  env: readonly (string | Uint8Array)[],
 ): () => never {
   const [args, environment] = [cStrings(argv), cStrings(env)];
   return () => {
     check(syscall(SYS_execve, path, args, environment), "execve", path);
     throw new Error("execve returned");
   };
+}
+
+/** The environment that this process was given (proc_pid_environ(5)), for one that is to inherit it. */
+export function ownEnvironment(): Uint8Array[] {
+  const bytes = using(open("/proc/self/environ", O_RDONLY), (fd) => readBytes(fd));
+  const entries: Uint8Array[] = [];
+  for (let start = 0; start < bytes.length; ) {
+    const end = bytes.indexOf(0, start);
+    entries.push(bytes.subarray(start, end + 1));
+    start = end + 1;
+  }
+  return entries;
 }
 
 /** exit_group(2). */

@@ -68,11 +68,11 @@ export function readSignal(signals: number): number | undefined {
   return length === SIGINFO_SIZE ? new DataView(info.buffer).getUint32(0, true) : undefined;
 }
 
-/** A signal's number from its number, its name or its name without SIG, in any case; undefined if there is none. */
+/** 0 is no signal, but asks whether there is a process (kill(2)). A signal's number from its number, its name or its name without SIG, in any case; undefined if there is none. */
 export function signalNumber(text: string): number | undefined {
   if (/^\d+$/.test(text)) {
     const number = Number(text);
-    return number >= 1 && number <= LAST_SIGNAL ? number : undefined;
+    return number <= LAST_SIGNAL ? number : undefined;
   }
   const name = text.toUpperCase();
   return lookupNumber(SIGNALS, name.startsWith("SIG") ? name : `SIG${name}`);

@@ -112,9 +112,9 @@ export function cString(text: string): Uint8Array<ArrayBuffer> {
   return encode(`${text}\0`);
 }
 
-/** A NULL-terminated array of pointers to C strings: argv and envp of execve(2). */
-export function cStrings(texts: readonly string[]): Packed {
-  const owned = texts.map(cString);
+/** A NULL-terminated array of pointers to C strings: argv and envp of execve(2). Bytes end with their NUL. */
+export function cStrings(texts: readonly (string | Uint8Array)[]): Packed {
+  const owned = texts.map((text) => (typeof text === "string" ? cString(text) : text));
   const pointers = new BigUint64Array(texts.length + 1);
   owned.forEach((text, i) => {
     pointers[i] = BigInt(address(text));

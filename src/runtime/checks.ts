@@ -51,6 +51,14 @@ function checkProcess({ rlimits = [], args = [], env = [] }: Process): void {
         pointer: `/process/rlimits/${i}`,
       });
   });
+  const nameless = env.findIndex((entry) => entry.indexOf("=") <= 0);
+  if (nameless >= 0)
+    throw new Failure(
+      `${JSON.stringify(env[nameless])} is no environment variable: it has no NAME=`,
+      {
+        pointer: `/process/env/${nameless}`,
+      },
+    );
   for (const [name, strings] of Object.entries({ args, env })) {
     const i = strings.findIndex((text) => text.includes("\0"));
     if (i >= 0)

@@ -23,6 +23,8 @@ export interface CreateOptions {
   noNewKeyring: boolean;
   /** How many descriptors, from 3 on, the container's process keeps. */
   preserveFds: number;
+  /** How many of these, the first ones, are sockets that were handed over (sd_listen_fds(3)). */
+  listenFds: number;
 }
 
 export interface RunOptions extends CreateOptions {

@@ -4,8 +4,8 @@ import { Failure } from "../failure.ts";
 import { runHook } from "../init/hooks.ts";
 import type { Context } from "./context.ts";
 import { destroy } from "./destroy.ts";
-import { hookState, statusOf } from "./status.ts";
-import { StateDirectory, type StoredState } from "./store.ts";
+import { hookState, refuseWhileCreating, statusOf } from "./status.ts";
+import { noContainer, StateDirectory, type StoredState } from "./store.ts";
 
 /**
  * Removes a container and runs its `poststop` hooks. A container that was created and never started is killed, as with
@@ -16,7 +16,11 @@ export function remove(context: Context, id: string, { force }: { force: boolean
     ? StateDirectory.find(context.root, id)
     : StateDirectory.get(context.root, id);
   if (directory === undefined) return;
-  directory.lock();
+  if (!force) refuseWhileCreating(directory);
+  if (!directory.lock()) {
+    if (force) return;
+    throw noContainer(context.root, id);
+  }
   const state = force ? readIfSound(context, directory) : directory.read();
   if (state && !force && statusOf(directory, state) === "running")
     throw new Failure(`the container ${id} is running`, { hint: "stop it first, or use --force" });

@@ -20,6 +20,8 @@ export function kill(
   { all }: { all: boolean },
 ): void {
   const state = StateDirectory.get(context.root, id).read();
+  if (all && state && state.cgroup === undefined)
+    context.warn(`${id} has no cgroup, so that only its first process is known`);
   if (all && state?.cgroup !== undefined) killAll(state.cgroup, signal);
   else if (!state || !withProcess(state, (pidfd) => sendSignal(pidfd, signal)))
     throw new Failure(`container not running: ${id} has no process`);

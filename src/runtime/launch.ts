@@ -1,5 +1,5 @@
 /** Creating a container: from a checked bundle to a process that waits for `start`. */
-import { AT_FDCWD, F_GETFD, O_CREAT, O_TRUNC, O_WRONLY, SOCK_SEQPACKET, SOCK_STREAM } from "#abi";
+import { AT_FDCWD, O_CREAT, O_TRUNC, O_WRONLY, SOCK_SEQPACKET, SOCK_STREAM } from "#abi";
 import { applyDeviceFilter } from "../cgroup/deviceFilter.ts";
 import { type ChosenCgroup, cgroupDrivers, type Placed } from "../cgroup/driver.ts";
 import { hierarchyMountPoint } from "../cgroup/hierarchy.ts";
@@ -16,7 +16,8 @@ import {
   planNamespaces,
 } from "../init/namespaces.ts";
 import { rootPropagation } from "../init/root.ts";
-import { close, fcntl, renameAt, using, writeText } from "../linux/fs.ts";
+import { geteuid } from "../linux/credentials.ts";
+import { close, renameAt, using, writeText } from "../linux/fs.ts";
 import { NAMESPACES } from "../linux/namespaces.ts";
 import { processStatus } from "../linux/proc.ts";
 import { type Child, exitStatus, spawn, wait } from "../linux/process.ts";
@@ -56,7 +57,7 @@ interface Construction {
  */
 export function launch(context: Context, options: CreateOptions, foreground: boolean): Launched {
   checkKernel();
-  checkPreservedDescriptors(options.preserveFds);
+  checkPrivilege();
   const bundle = openBundle(options.bundle);
   checkTerminal(bundle.process.terminal ?? false, options.consoleSocket, foreground);
   const directory = StateDirectory.reserve(context.root, options.id);
@@ -75,12 +76,12 @@ export function launch(context: Context, options: CreateOptions, foreground: boo
   }
 }
 
-/** Descriptors that are not open would be numbers for the runtime's own, which the container must never see. */
-function checkPreservedDescriptors(count: number): void {
-  for (let fd = 3; fd < 3 + count; fd++)
-    doing(`--preserve-fds ${count} passes the descriptor ${fd}`, undefined, () =>
-      fcntl(fd, F_GETFD),
-    );
+/** Without root the first mount would fail, with an errno that says nothing. */
+function checkPrivilege(): void {
+  if (geteuid() !== 0)
+    throw new Failure("creating a container needs root", {
+      hint: "rootless containers are not supported by this version of tsrun",
+    });
 }
 
 /** A terminal needs somebody at its other end, and a console socket needs a terminal. */
@@ -182,6 +183,7 @@ function planInit(
     noPivot: options.noPivot,
     noNewKeyring: options.noNewKeyring,
     preserveFds: options.preserveFds,
+    listenFds: options.listenFds,
     channel: channel.init,
     foreign: [directory.fd, channel.creator.fd],
   };

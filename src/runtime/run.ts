@@ -28,7 +28,5 @@ export function run(context: Context, options: RunOptions): number {
 /** Somebody else may have deleted it in the meantime. */
 function removeEnded(context: Context, { state }: Launched): void {
   const directory = StateDirectory.find(context.root, state.id);
-  if (directory === undefined) return;
-  directory.lock();
-  removeLocked(context, directory, state);
+  if (directory?.lock()) removeLocked(context, directory, state);
 }

@@ -8,13 +8,14 @@ import { connectTo, receive } from "../linux/socket.ts";
 import { decode } from "../linux/text.ts";
 import type { Context } from "./context.ts";
 import { removeLocked } from "./delete.ts";
-import { hookState, statusOf } from "./status.ts";
-import { START_SOCKET, StateDirectory, type StoredState } from "./store.ts";
+import { hookState, refuseWhileCreating, statusOf } from "./status.ts";
+import { noContainer, START_SOCKET, StateDirectory, type StoredState } from "./store.ts";
 
 /** Starts a created container. Throws a Failure, with the reason if its program could not be executed. */
 export function start(context: Context, id: string): void {
   const directory = StateDirectory.get(context.root, id);
-  directory.lock();
+  refuseWhileCreating(directory);
+  if (!directory.lock()) throw noContainer(context.root, id);
   const state = directory.read();
   const status = state ? statusOf(directory, state) : "stopped";
   if (!state || status !== "created")
@@ -42,8 +43,7 @@ export function startCreated(
   try {
     runHooks("poststart", state.hooks.poststart, hookState(state, "running"));
   } catch (error) {
-    directory.lock();
-    removeLocked(context, directory, state);
+    if (directory.lock()) removeLocked(context, directory, state);
     throw error;
   }
   directory.close();

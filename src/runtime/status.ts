@@ -1,5 +1,7 @@
 /** What a container is doing, as the kernel says. */
+
 import type { State } from "@opencontainers-types";
+import { Failure } from "../failure.ts";
 import { isDead, processStatus } from "../linux/proc.ts";
 import type { StateDirectory, StoredState } from "./store.ts";
 
@@ -16,6 +18,16 @@ export function statusOf(directory: StateDirectory, state: StoredState): State["
   if (state.created === undefined) return directory.isLocked() ? "creating" : "stopped";
   if (livingProcess(state) === undefined) return "stopped";
   return directory.isExecLocked() ? "created" : "running";
+}
+
+/**
+ * Throws a Failure for a container whose creator is at work: a hook that changes its own container would wait for a lock
+ * that its creator holds until the hook has ended.
+ */
+export function refuseWhileCreating(directory: StateDirectory): void {
+  const state = directory.read();
+  if (state && statusOf(directory, state) === "creating")
+    throw new Failure(`the container ${directory.id} is being created`);
 }
 
 /** The state that hooks get; a process that has ended is not in it, since its pid may be another's by now. */

@@ -110,36 +110,34 @@ export class StateDirectory {
   /** Opens the directory of an existing container, without its lock; undefined if there is none. */
   static find(root: string, id: string): StateDirectory | undefined {
     checkId(id);
-    const fd = findAt(AT_FDCWD, `${root}/${id}`, O_RDONLY | O_DIRECTORY | O_NOFOLLOW);
+    const path = `${root}/${id}`;
+    const fd = doing(`opening the state directory ${path}`, undefined, () =>
+      findAt(AT_FDCWD, path, O_RDONLY | O_DIRECTORY | O_NOFOLLOW),
+    );
     return fd === undefined ? undefined : new StateDirectory(root, id, fd);
   }
 
   /** As `find`, or a Failure. */
   static get(root: string, id: string): StateDirectory {
     const found = StateDirectory.find(root, id);
-    if (found === undefined)
-      throw new Failure(`the container ${JSON.stringify(id)} does not exist in ${root}`);
+    if (found === undefined) throw noContainer(root, id);
     return found;
   }
 
-  /** Takes the lock. Throws a Failure when another command does not give it up in time, or has deleted the container. */
-  lock(): void {
-    this.#waitForLock();
-    if (stat(this.fd).nlink === 0)
-      throw new Failure(`the container ${this.id} has just been deleted`);
-  }
-
-  #waitForLock(): void {
+  /**
+   * Takes the lock. False if the container has been deleted meanwhile. Throws a Failure when another command does not
+   * give the lock up in time.
+   */
+  lock(): boolean {
     for (let waited = 0; !flock(this.fd, LOCK_EX | LOCK_NB); waited += LOCK_POLL_MS) {
       if (waited >= LOCK_WAIT_MS)
         throw new Failure(
-          `the container ${this.id} is in use by another command for more than ${LOCK_WAIT_MS / 1000} s`,
-          {
-            hint: "is one of its hooks hanging?",
-          },
+          `another command has been changing the container ${this.id} for more than ${LOCK_WAIT_MS / 1000} s`,
+          { hint: "is one of its hooks hanging?" },
         );
       poll([], LOCK_POLL_MS);
     }
+    return stat(this.fd).nlink > 0;
   }
 
   unlock(): void {
@@ -234,11 +232,17 @@ function checked(value: unknown, id: string): StoredState {
   return state as StoredState;
 }
 
+/** Engines look for "does not exist" in it. */
+export const noContainer = (root: string, id: string): Failure =>
+  new Failure(`the container ${JSON.stringify(id)} does not exist in ${root}`);
+
 function findOrMakeRoot(root: string): number {
-  const found = findAt(AT_FDCWD, root, O_RDONLY | O_DIRECTORY);
-  if (found !== undefined) return found;
-  doing(`making the state directory ${root}`, undefined, () => makeDirectories(root));
-  return openRoot(root);
+  return doing(`making the state directory ${root}`, undefined, () => {
+    const found = findAt(AT_FDCWD, root, O_RDONLY | O_DIRECTORY);
+    if (found !== undefined) return found;
+    makeDirectories(root);
+    return openRoot(root);
+  });
 }
 
 const openRoot = (root: string): number => open(root, O_RDONLY | O_DIRECTORY);

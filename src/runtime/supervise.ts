@@ -2,6 +2,7 @@
 import {
   EAGAIN,
   EIO,
+  ENOTTY,
   F_GETFL,
   F_SETFL,
   O_NONBLOCK,
@@ -13,7 +14,7 @@ import {
   SYS_write,
 } from "#abi";
 import { syscall } from "#host";
-import { check } from "../linux/errno.ts";
+import { check, unless } from "../linux/errno.ts";
 import { fcntl } from "../linux/fs.ts";
 import { type Child, type Ending, sendSignal, wait } from "../linux/process.ts";
 import { openSignals, poll, readSignal, type Watched } from "../linux/signals.ts";
@@ -59,7 +60,8 @@ function attachTerminal(terminal: number): () => void {
   const settings = getTermios(0);
   if (settings === undefined) return () => {};
   setTermios(0, rawTermios(settings));
-  return () => setTermios(0, settings);
+  // A terminal that has hung up has nothing to restore.
+  return () => unless([EIO, ENOTTY], () => setTermios(0, settings));
 }
 
 function copyWindowSize(terminal: number): void {

@@ -1,5 +1,7 @@
 /** Runs command lines with a runtime that only records what it is asked for. */
 import type { Runtime } from "../../../src/cli/command.ts";
+import { readLine } from "../../../src/cli/commandLine.ts";
+import { readPlainLine } from "../../../src/cli/plainLine.ts";
 import { program } from "../../../src/cli/program.ts";
 import type { Context } from "../../../src/runtime/context.ts";
 
@@ -42,13 +44,18 @@ export function record(argv: readonly string[], failing: () => void = () => {}):
     kill: (...args) => note("kill", ...args),
     remove: (...args) => note("remove", ...args),
   };
-  recording.status = program(() => argv, runtime, {
-    write: (text) => {
-      recording.stdout += text;
+  recording.status = program(
+    () => argv,
+    (argv, output) => readPlainLine(argv) ?? readLine(argv, output),
+    runtime,
+    {
+      write: (text) => {
+        recording.stdout += text;
+      },
+      writeError: (text) => {
+        recording.stderr += text;
+      },
     },
-    writeError: (text) => {
-      recording.stderr += text;
-    },
-  });
+  );
   return recording;
 }

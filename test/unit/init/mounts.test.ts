@@ -2,7 +2,7 @@ import { deepEqual, equal, throws } from "node:assert/strict";
 import { describe, test } from "node:test";
 import type { Mount } from "@opencontainers-types";
 import { MOUNT_ATTR_RDONLY } from "#abi";
-import { bindsDev, planMounts } from "../../../src/init/mounts.ts";
+import { planMounts } from "../../../src/init/mounts.ts";
 
 const plan = (mount: Mount) => planMounts([mount], "/bundle", undefined)[0];
 
@@ -91,14 +91,4 @@ describe("a mount is refused", () => {
       const first = { destination: "/first", type: "tmpfs" };
       throws(() => planMounts([first, mount], "/bundle", undefined), { name: "Failure", message });
     });
-});
-
-test("a /dev of the host's is known as such", () => {
-  const dev = (mount: Omit<Mount, "destination">, destination = "/dev") =>
-    bindsDev(planMounts([{ destination, ...mount }], "/bundle", undefined));
-  equal(dev({ type: "bind", source: "/dev" }), true);
-  equal(dev({ source: "/dev", options: ["rbind"] }, "/dev/"), true);
-  equal(dev({ type: "tmpfs" }), false);
-  equal(dev({ type: "bind", source: "/dev/null" }, "/dev/null"), false);
-  equal(bindsDev([]), false);
 });

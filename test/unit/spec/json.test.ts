@@ -135,7 +135,7 @@ test("64 levels are read, 65 are refused", () => {
     parseJson(nested(64, inner));
     equal(problem(nested(65, inner)), "line 1, column 65: nested more than 64 deep");
   }
-  const objects = '{"a":'.repeat(65) + "1" + "}".repeat(65);
+  const objects = `${'{"a":'.repeat(65)}1${"}".repeat(65)}`;
   equal(problem(objects), "line 1, column 321: nested more than 64 deep");
   equal(
     problem(nested(65, `"${"x".repeat(100_000)}"`)),
