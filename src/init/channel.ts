@@ -10,14 +10,14 @@ export type FromInit =
   | { type: "mounted" }
   | { type: "console" }
   | { type: "created" }
-  | { type: "warning"; message: string }
   | { type: "failed"; failure: FailureData };
 
 /**
  * To the container's process: first `handover` with the socket that listens for `start` and the lock to hold until
- * execve; then, if there are hooks that wait for it, `proceed` when they have run.
+ * execve; then, if there are hooks that wait for it, `proceed` when they have run; at last `recorded`, when the state on
+ * disk knows of it.
  */
-export type ToInit = { type: "handover" } | { type: "proceed" };
+export type ToInit = { type: "handover" } | { type: "proceed" } | { type: "recorded" };
 
 /** Only errors have a length of their own. */
 const MESSAGE_MAX = FAILURE_BYTES + 256;

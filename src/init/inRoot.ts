@@ -1,17 +1,19 @@
 /** Places inside the container's root, whose contents an image chose: found, or made, without leaving it. */
 import {
   EEXIST,
+  EINVAL,
   O_CREAT,
   O_DIRECTORY,
   O_EXCL,
   O_NOFOLLOW,
   O_PATH,
   O_WRONLY,
+  RESOLVE_NO_SYMLINKS,
   S_IFDIR,
   S_IFMT,
 } from "#abi";
-import { isErrno } from "../linux/errno.ts";
-import { close, findInRoot, mkdirAt, openAt, openInRoot, stat, using } from "../linux/fs.ts";
+import { isErrno, unless } from "../linux/errno.ts";
+import { close, findInRoot, mkdirAt, openAt, readlinkAt, stat, using } from "../linux/fs.ts";
 
 const DIRECTORY_MODE = 0o755;
 
@@ -30,19 +32,31 @@ function componentsOf(path: string): string[] {
 /** An absolute path without `.`, `..` and doubled slashes. */
 export const cleanPath = (path: string): string => `/${componentsOf(path).join("/")}`;
 
+/** As many links as path_resolution(7) allows on the way. */
+const MAX_LINKS = 40;
+
 /**
- * A directory in the root (O_PATH); what is missing of it is made. A dangling link on the way is refused (EEXIST), since
- * making what it points to would be the image's choice, not the configuration's.
+ * A directory in the root (O_PATH); what is missing of it is made, step by step. A link that leads nowhere yet is
+ * followed, inside the root, to what it names: minimal images have /var/run -> /run without a /run.
  */
-export function makeDirectoryInRoot(root: number, path: string): number {
+export function makeDirectoryInRoot(root: number, path: string, links = 0): number {
   const found = findInRoot(root, path, O_PATH | O_DIRECTORY);
   if (found !== undefined) return found;
-  const names = componentsOf(path);
-  const last = names.pop();
-  if (last === undefined) return openInRoot(root, "/", O_PATH | O_DIRECTORY);
-  return using(makeDirectoryInRoot(root, `/${names.join("/")}`), (parent) => {
-    mkdirAt(parent, last, DIRECTORY_MODE);
-    return openAt(parent, last, O_PATH | O_DIRECTORY | O_NOFOLLOW);
+  const { directory, name } = splitPath(path);
+  return using(makeDirectoryInRoot(root, directory, links), (parent) => {
+    try {
+      mkdirAt(parent, name, DIRECTORY_MODE);
+    } catch (error) {
+      if (!isErrno(error, EEXIST) || links === MAX_LINKS) throw error;
+      const target = unless([EINVAL], () => readlinkAt(parent, name));
+      if (target !== undefined)
+        return makeDirectoryInRoot(
+          root,
+          target.startsWith("/") ? target : `${directory}/${target}`,
+          links + 1,
+        );
+    }
+    return openAt(parent, name, O_PATH | O_DIRECTORY | O_NOFOLLOW);
   });
 }
 
@@ -61,12 +75,12 @@ export function splitPath(path: string): { directory: string; name: string } {
   return { directory: `/${names.join("/")}`, name };
 }
 
-/** An empty file in a directory (O_PATH); one that is there already will do, unless it is a link. */
+/** An empty file in a directory (O_PATH); one that is there already will do, unless it is a link (ELOOP). */
 export function makeFile(parent: number, name: string, mode: number): number {
   try {
     close(openAt(parent, name, O_CREAT | O_EXCL | O_WRONLY | O_NOFOLLOW, { mode }));
   } catch (error) {
     if (!isErrno(error, EEXIST)) throw error;
   }
-  return openAt(parent, name, O_PATH | O_NOFOLLOW);
+  return openAt(parent, name, O_PATH, { resolve: RESOLVE_NO_SYMLINKS });
 }

@@ -17,7 +17,6 @@ import {
   O_WRONLY,
   PER_LINUX,
   PER_LINUX32,
-  PR_SET_DUMPABLE,
   PR_SET_NO_NEW_PRIVS,
   SYS_getcwd,
   SYS_personality,
@@ -26,7 +25,7 @@ import { syscall } from "#host";
 import { doing, Failure } from "../failure.ts";
 import { joinSessionKeyring, setsid, umask } from "../linux/credentials.ts";
 import { check, unless } from "../linux/errno.ts";
-import { close, closeFrom, openInRoot, stat, using } from "../linux/fs.ts";
+import { close, closeAllBut, closeFrom, openInRoot, stat, using } from "../linux/fs.ts";
 import { fchdir, setDomainname, setHostname } from "../linux/namespaces.ts";
 import { setLinkUp } from "../linux/net.ts";
 import { openProcRoot, writeProc } from "../linux/proc.ts";
@@ -74,8 +73,6 @@ export interface InitPlan {
   /** How many of these are sockets that were handed over (sd_listen_fds(3)). */
   listenFds: number;
   channel: InitEnd;
-  /** The creator's own descriptors: its end of the channel and its lock. */
-  foreign: number[];
 }
 
 /** What is left to do when the container is created. */
@@ -91,6 +88,8 @@ export function initContainer(plan: InitPlan): never {
   try {
     ready = prepare(plan);
     plan.channel.send({ type: "created" });
+    // A creator that dies before it has recorded this container leaves nobody who knows of it.
+    if (plan.channel.receive() === undefined) exit(1);
     close(plan.channel.fd);
   } catch (error) {
     return fail(plan.channel, error);
@@ -109,10 +108,8 @@ function fail(channel: InitEnd, error: unknown): never {
 }
 
 function prepare(plan: InitPlan): Ready {
-  plan.foreign.forEach(close);
-  // Whoever shares a namespace with this process must not look into it before it is the user's program.
-  prctl(PR_SET_DUMPABLE, 0);
-  umask(0);
+  // The caller's and the creator's descriptors lead to the host: a path such as /proc/self/fd/9/sh in args would, too.
+  closeAllBut(3 + plan.preserveFds, [plan.channel.fd, ...plan.joins.map(({ fd }) => fd)]);
   setsid();
   enterNamespaces(plan.joins);
   makeNamespaces(plan.namespaces.unshareFlags);
@@ -168,6 +165,7 @@ function populateDev(
   bound: ReadonlySet<number>,
 ): Terminal | undefined {
   const terminal = process.terminal ? openTerminal(root, process.consoleSize) : undefined;
+  const callersMask = umask(0);
   using(makeDirectoryInRoot(root, "/dev"), (dev) => {
     if (bound.size > 0 && bound.has(stat(dev).mountId)) return;
     const devices = config.linux?.devices ?? [];
@@ -180,6 +178,7 @@ function populateDev(
       );
     sealDev(dev, mounts);
   });
+  umask(callersMask);
   return terminal;
 }
 
@@ -211,7 +210,10 @@ function waitForRuntimeHooks({ config, channel }: InitPlan): void {
 function becomeProcess(plan: InitPlan, root: number, terminal: Terminal | undefined): () => never {
   const { config, process, capabilities } = plan;
   const user = process.user ?? { uid: 0, gid: 0 };
-  if (!plan.noNewKeyring) joinSessionKeyring(`_ses.${plan.state.id}`);
+  if (!plan.noNewKeyring)
+    doing("giving the process a session keyring of its own", undefined, () =>
+      joinSessionKeyring(`_ses.${plan.state.id}`),
+    );
   if (terminal) adoptTerminal(terminal);
   giveStandardStreams(user.uid);
   setPersonality(config);

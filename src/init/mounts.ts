@@ -94,6 +94,7 @@ function makeMount(root: number, plan: MountPlan, bound: Set<number>): void {
     refuseOverProc(target, plan);
     refuseOtherKind(target, plan, source);
     using(source ?? createFilesystem(plan, target, found !== undefined), (made) => {
+      if (source === undefined) changeAttributes(made, plan.options.recursiveAttributes, true);
       attachMount(made, target);
       for (const { type, recursive } of plan.options.propagation)
         setMountAttributes(made, { propagation: type }, recursive);
@@ -153,8 +154,8 @@ const REPLACEABLE_PROC_FILES = new Set(
 );
 
 /** A mount over a file of /proc could turn a privileged write into a harmless one (CVE-2019-16884, CVE-2019-19921). */
-function refuseOverProc(target: number, { mount, destination, pointer }: MountPlan): void {
-  if (mount.type === "proc" || REPLACEABLE_PROC_FILES.has(destination)) return;
+function refuseOverProc(target: number, { mount, destination, options, pointer }: MountPlan): void {
+  if ((mount.type === "proc" && !options.bind) || REPLACEABLE_PROC_FILES.has(destination)) return;
   if (filesystemType(target) === PROC_SUPER_MAGIC)
     throw new Failure(`${destination} is inside /proc, which must not be mounted over`, {
       pointer: `${pointer}/destination`,
@@ -170,10 +171,15 @@ function createFilesystem(
   // cgroup v1 is not there to be mounted: whoever asks for `cgroup` gets the tree that tsrun uses.
   const type = isCgroup(mount) ? "cgroup2" : (mount.type ?? "");
   const parameters: FsParameter[] = [["source", mount.source || type], ...options.parameters];
+  // A disk that is mounted read-only must not be written to, not even by a journal's replay.
+  if ((options.attributes.set & MOUNT_ATTR_RDONLY) !== 0 && !IN_MEMORY.has(type))
+    parameters.push(["ro"]);
   if (type === "tmpfs" && existed && !options.parameters.some(([key]) => key === "mode"))
     parameters.push(["mode", (stat(target).mode & 0o7777).toString(8)]);
   return createMount(type, parameters, attributesAtFirst(destination, options.attributes));
 }
+
+const IN_MEMORY = new Set(["proc", "sysfs", "cgroup2", "mqueue", "devpts", "tmpfs"]);
 
 /** A read-only /dev is still to be filled with devices. */
 const attributesAtFirst = (destination: string, { set }: AttributeChange): number =>

@@ -13,10 +13,12 @@ import {
   MS_UNBINDABLE,
   O_DIRECTORY,
   O_PATH,
+  RAMFS_MAGIC,
+  TMPFS_MAGIC,
 } from "#abi";
 import { doing, Failure } from "../failure.ts";
 import { isErrno } from "../linux/errno.ts";
-import { open, using } from "../linux/fs.ts";
+import { filesystemType, open, using } from "../linux/fs.ts";
 import {
   attachMount,
   cloneMount,
@@ -56,13 +58,15 @@ export function rootPropagation(name: string | undefined): number {
 export function prepareRoot(rootfs: string, propagation: number): number {
   // Nothing could be bound from an unbindable tree: that is for the root alone, at the end.
   const inherited = (propagation & MS_UNBINDABLE) !== 0 ? MS_SLAVE | MS_REC : propagation;
+  const isCutOff = (inherited & MS_REC) !== 0 && (inherited & MS_SHARED) === 0;
   doing("setting the mount propagation", "/linux/rootfsPropagation", () => {
     mount(null, "/", null, inherited);
-    if ((propagation & MS_SHARED) !== 0) makeParentPrivate(rootfs);
+    if (!isCutOff) makeParentPrivate(rootfs);
   });
   return doing(`mounting the root filesystem ${rootfs}`, "/root/path", () =>
     using(open(rootfs, O_PATH | O_DIRECTORY), (directory) => {
       const root = cloneMount(directory, AT_RECURSIVE);
+      if (!isCutOff) setMountAttributes(root, { propagation: MS_PRIVATE }, true);
       attachMount(root, directory);
       return root;
     }),
@@ -91,7 +95,11 @@ export function enterRoot(root: number, rootfs: string, noPivot: boolean): void 
   });
 }
 
-/** False where the kernel cannot pivot: the host's root is the initial ramfs (pivot_root(2), NOTES). */
+/** pivot_root(2), NOTES: "The rootfs (initial ramfs) cannot be pivot_root()ed"; it may be a tmpfs as well. */
+const isInitialRoot = (root: number): boolean =>
+  [RAMFS_MAGIC, TMPFS_MAGIC].includes(filesystemType(root));
+
+/** False where the kernel cannot pivot. */
 function pivoted(root: number): boolean {
   return using(open("/", O_PATH | O_DIRECTORY), (oldRoot) => {
     fchdir(root);
@@ -99,7 +107,7 @@ function pivoted(root: number): boolean {
       // The same directory twice stacks the old root upon the new one: no place in the image is needed for it.
       pivotRoot(".", ".");
     } catch (error) {
-      if (isErrno(error, EINVAL)) return false;
+      if (isErrno(error, EINVAL) && isInitialRoot(oldRoot)) return false;
       throw error;
     }
     fchdir(oldRoot);

@@ -3,6 +3,7 @@
 import {
   _LINUX_CAPABILITY_VERSION_3,
   EINVAL,
+  ENOSYS,
   KEYCTL_JOIN_SESSION_KEYRING,
   PR_CAP_AMBIENT,
   PR_CAP_AMBIENT_CLEAR_ALL,
@@ -31,9 +32,8 @@ export function setsid(): void {
   check(syscall(SYS_setsid), "setsid");
 }
 
-export function umask(mask: number): void {
-  syscall(SYS_umask, mask);
-}
+/** Returns the mask that was. */
+export const umask = (mask: number): number => syscall(SYS_umask, mask);
 
 export function setGroups(gids: readonly number[]): void {
   check(syscall(SYS_setgroups, gids.length, new Uint32Array(gids)), "setgroups", gids.join(" "));
@@ -103,6 +103,8 @@ export function raiseAmbientCapability(capability: number): void {
   prctl(PR_CAP_AMBIENT, PR_CAP_AMBIENT_RAISE, capability);
 }
 
-/** keyctl(2): gives the process a session keyring of its own. Returns the key's serial number, or a negative errno. */
-export const joinSessionKeyring = (name: string): number =>
-  syscall(SYS_keyctl, KEYCTL_JOIN_SESSION_KEYRING, name, 0, 0, 0);
+/** keyctl(2): gives the process a session keyring of its own, on kernels that have keyrings. */
+export function joinSessionKeyring(name: string): void {
+  const result = syscall(SYS_keyctl, KEYCTL_JOIN_SESSION_KEYRING, name, 0, 0, 0);
+  if (result !== -ENOSYS) check(result, "keyctl(JOIN_SESSION_KEYRING)", name);
+}

@@ -148,6 +148,16 @@ export function closeFrom(first: number, flags = 0): void {
   check(syscall(SYS_close_range, first, 0xffffffff, flags), "close_range", first);
 }
 
+/** Closes all descriptors from `first` on, except some. */
+export function closeAllBut(first: number, kept: readonly number[]): void {
+  let next = first;
+  for (const fd of [...kept].sort((a, b) => a - b)) {
+    if (fd > next) check(syscall(SYS_close_range, next, fd - 1, 0), "close_range", next, fd - 1);
+    next = Math.max(next, fd + 1);
+  }
+  closeFrom(next);
+}
+
 export function dup(from: number, to: number): void {
   check(syscall(SYS_dup3, from, to, 0), "dup3", from, to);
 }
@@ -215,6 +225,9 @@ export function mknodAt(dir: number, name: string, mode: number, device = 0n): v
 
 /** The kernel's device number of a major and minor (makedev(3)). */
 export function makedev(major: number, minor: number): bigint {
+  // mknodat(2) takes 32 bits and would make another device of the rest.
+  if (major > 0xfff || minor > 0xfffff)
+    throw new RangeError(`there is no device ${major}:${minor}: the numbers end at 4095:1048575`);
   const [M, m] = [BigInt(major), BigInt(minor)];
   return (
     ((M & 0xfffff000n) << 32n) | ((M & 0xfffn) << 8n) | ((m & 0xffffff00n) << 12n) | (m & 0xffn)

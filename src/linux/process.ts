@@ -146,7 +146,7 @@ export function sendSignal(pidfd: number, signal: number): boolean {
   return true;
 }
 
-/** kill(2) for process groups: `pid` is negative. False if there is none. */
+/** kill(2) for a process group. False if there is none. */
 export function signalGroup(group: number, signal: number): boolean {
   return syscall(SYS_kill, -group, signal) === 0;
 }

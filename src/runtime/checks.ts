@@ -1,8 +1,12 @@
 /** What a config.json must fulfil beyond its schema: parts that need each other, and parts that are not built yet. */
 import type { LinuxNamespace, Process, Spec } from "@opencontainers-types";
+import { O_RDONLY } from "#abi";
 import { unsupportedResources } from "../cgroup/resources.ts";
 import { Failure } from "../failure.ts";
+import type { OpenedNamespace } from "../init/namespaces.ts";
 import { sysctlNamespace } from "../init/sysctl.ts";
+import { open, stat, using } from "../linux/fs.ts";
+import { NAMESPACES } from "../linux/namespaces.ts";
 
 /** Checks a config that keeps to its schema. Returns its process. Throws a Failure. */
 export function checkConfig(config: Spec): Process {
@@ -21,11 +25,40 @@ export function checkConfig(config: Spec): Process {
         hint: 'add {"type": "mount"}',
       },
     );
+  refuseJoinedMounts(linux?.namespaces ?? []);
   checkNames(config, isPrivate("uts"));
   checkSysctls(linux?.sysctl ?? {}, isPrivate);
   checkProcess(process);
   refuseUnsupported(config);
   return process;
+}
+
+/** Its root would be pivoted away under those who live in it. */
+function refuseJoinedMounts(namespaces: readonly LinuxNamespace[]): void {
+  const i = namespaces.findIndex(({ type, path }) => type === "mount" && path);
+  if (i >= 0)
+    throw new Failure("joining a mount namespace is not supported by this version of tsrun", {
+      pointer: `/linux/namespaces/${i}/path`,
+    });
+}
+
+/** What is set through a namespace must not reach the host's by the way of a path to it. Throws a Failure. */
+export function checkJoined(
+  { hostname, domainname, linux }: Spec,
+  joined: readonly OpenedNamespace[],
+): void {
+  const sysctls = Object.keys(linux?.sysctl ?? {}).map(sysctlNamespace);
+  const set = new Set([...sysctls, hostname || domainname ? "uts" : undefined]);
+  for (const { fd, join } of joined.filter(({ join }) => set.has(join.type))) {
+    const own = open(`/proc/self/ns/${NAMESPACES[join.type].file}`, O_RDONLY);
+    if (using(own, stat).ino === stat(fd).ino)
+      throw new Failure(
+        `${join.path} is the host's own, and config.json would change what belongs to it`,
+        {
+          pointer: join.pointer,
+        },
+      );
+  }
 }
 
 function checkNames({ hostname, domainname }: Spec, hasUts: boolean): void {

@@ -1,9 +1,10 @@
 /** Undoing a container: its processes, its cgroup, its state directory. Works however far its creation came, and twice. */
 import { ESRCH, POLLIN, SIGKILL } from "#abi";
 import { killCgroup, removeCgroup } from "../cgroup/group.ts";
+import { inGroup } from "../cgroup/hierarchy.ts";
 import { Failure } from "../failure.ts";
 import { unless } from "../linux/errno.ts";
-import { using } from "../linux/fs.ts";
+import { stat, using } from "../linux/fs.ts";
 import { pidfdOpen, sendSignal } from "../linux/process.ts";
 import { poll } from "../linux/signals.ts";
 import { livingProcess } from "./status.ts";
@@ -14,14 +15,21 @@ const DEATH_WAIT_MS = 10_000;
 
 /** Kills and removes all that belongs to a container; `state` is what is known of it, if anything. */
 export function destroy(directory: StateDirectory, state: StoredState | undefined): void {
-  if (state) killAndWait(state);
-  if (state?.cgroup !== undefined) removeCgroup(state.cgroup);
+  const cgroup = state && ownCgroup(state);
+  if (state) killAndWait(state, cgroup);
+  if (cgroup !== undefined) removeCgroup(cgroup);
   directory.remove();
 }
 
-function killAndWait(state: StoredState): void {
+/** The path of the container's group, unless another group has taken its place. */
+export function ownCgroup({ cgroup, cgroupInode }: StoredState): string | undefined {
+  if (cgroup === undefined || cgroupInode === undefined) return cgroup;
+  return inGroup(cgroup, (group) => stat(group).ino) === cgroupInode ? cgroup : undefined;
+}
+
+function killAndWait(state: StoredState, cgroup: string | undefined): void {
   withProcess(state, (pidfd) => sendSignal(pidfd, SIGKILL));
-  if (state.cgroup !== undefined) killCgroup(state.cgroup);
+  if (cgroup !== undefined) killCgroup(cgroup);
   withProcess(state, (pidfd) => {
     if (poll([{ fd: pidfd, events: POLLIN }], DEATH_WAIT_MS).length === 0)
       throw new Failure(

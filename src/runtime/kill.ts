@@ -6,7 +6,7 @@ import { unless } from "../linux/errno.ts";
 import { using } from "../linux/fs.ts";
 import { pidfdOpen, sendSignal } from "../linux/process.ts";
 import type { Context } from "./context.ts";
-import { withProcess } from "./destroy.ts";
+import { ownCgroup, withProcess } from "./destroy.ts";
 import { StateDirectory } from "./store.ts";
 
 /**
@@ -22,7 +22,8 @@ export function kill(
   const state = StateDirectory.get(context.root, id).read();
   if (all && state && state.cgroup === undefined)
     context.warn(`${id} has no cgroup, so that only its first process is known`);
-  if (all && state?.cgroup !== undefined) killAll(state.cgroup, signal);
+  const cgroup = all && state ? ownCgroup(state) : undefined;
+  if (cgroup !== undefined) killAll(cgroup, signal);
   else if (!state || !withProcess(state, (pidfd) => sendSignal(pidfd, signal)))
     throw new Failure(`container not running: ${id} has no process`);
 }

@@ -1,5 +1,5 @@
 /** Creating a container: from a checked bundle to a process that waits for `start`. */
-import { AT_FDCWD, O_CREAT, O_TRUNC, O_WRONLY, SOCK_SEQPACKET, SOCK_STREAM } from "#abi";
+import { PR_SET_DUMPABLE, SOCK_SEQPACKET, SOCK_STREAM } from "#abi";
 import { applyDeviceFilter } from "../cgroup/deviceFilter.ts";
 import { type ChosenCgroup, cgroupDrivers, type Placed } from "../cgroup/driver.ts";
 import { hierarchyMountPoint } from "../cgroup/hierarchy.ts";
@@ -17,17 +17,19 @@ import {
 } from "../init/namespaces.ts";
 import { rootPropagation } from "../init/root.ts";
 import { geteuid } from "../linux/credentials.ts";
-import { close, renameAt, using, writeText } from "../linux/fs.ts";
+import { close, stat, using } from "../linux/fs.ts";
 import { NAMESPACES } from "../linux/namespaces.ts";
 import { processStatus } from "../linux/proc.ts";
-import { type Child, exitStatus, spawn, wait } from "../linux/process.ts";
+import { type Child, exitStatus, prctl, spawn, wait } from "../linux/process.ts";
 import { connectTo, listenAt, send } from "../linux/socket.ts";
 import { encode } from "../linux/text.ts";
 import { type Bundle, openBundle } from "./bundle.ts";
+import { checkJoined } from "./checks.ts";
 import type { Context, CreateOptions } from "./context.ts";
 import { runPoststopHooks } from "./delete.ts";
 import { destroy } from "./destroy.ts";
 import { checkKernel } from "./kernel.ts";
+import { writePidFile } from "./pidFile.ts";
 import { hookState } from "./status.ts";
 import { StateDirectory, type StoredState } from "./store.ts";
 
@@ -130,6 +132,8 @@ function construct(construction: Construction): Launched {
   const child = construction.child as Child;
   if (options.pidFile !== undefined) writePidFile(options.pidFile, child.pid);
   directory.commit();
+  channel.send({ type: "recorded" });
+  close(channel.fd);
   return { directory, state: complete, child, terminal: construction.terminal };
 }
 
@@ -142,6 +146,9 @@ function startInit(construction: Construction, cgroup: ChosenCgroup): CreatorEnd
   const channel = openChannel();
   const plan = planInit(construction, channel);
   const joins = openNamespaces(plan.namespaces.creatorJoins);
+  checkJoined(bundle.config, [...joins, ...plan.joins]);
+  // Whoever shares a namespace with the new process must not look into it before it is the user's program.
+  prctl(PR_SET_DUMPABLE, 0);
   const { child, group } = placeInCgroup(construction, cgroup, (groupFd) =>
     inCreatorNamespaces(joins, () =>
       spawn({ flags: plan.namespaces.cloneFlags, cgroup: groupFd }, () => initContainer(plan)),
@@ -151,8 +158,10 @@ function startInit(construction: Construction, cgroup: ChosenCgroup): CreatorEnd
   for (const fd of [channel.init.fd, ...plan.joins.map(({ fd }) => fd)]) close(fd);
   handOver(directory, channel.creator);
   // The rules are for the program; the hooks that run before it are the operator's.
-  if (group !== undefined)
+  if (group !== undefined) {
+    construction.state.cgroupInode = stat(group).ino;
     using(group, () => applyDeviceFilter(group, bundle.config.linux?.resources?.devices ?? []));
+  }
   const startTime = processStatus(child.pid)?.startTime ?? 0;
   construction.state.process = { pid: child.pid, startTime };
   return channel.creator;
@@ -160,7 +169,7 @@ function startInit(construction: Construction, cgroup: ChosenCgroup): CreatorEnd
 
 /** Decides all that can be decided before there is a process. Throws a Failure. */
 function planInit(
-  { bundle, context, directory, options, state }: Construction,
+  { bundle, context, options, state }: Construction,
   channel: ChannelEnds,
 ): InitPlan {
   const { config } = bundle;
@@ -185,7 +194,6 @@ function planInit(
     preserveFds: options.preserveFds,
     listenFds: options.listenFds,
     channel: channel.init,
-    foreign: [directory.fd, channel.creator.fd],
   };
 }
 
@@ -243,7 +251,6 @@ function serve(construction: Construction, channel: CreatorEnd, complete: Stored
       channel.send({ type: "proceed" });
     }
   }
-  close(channel.fd);
 }
 
 function endedEarly({ pidfd }: Child): Failure {
@@ -275,16 +282,6 @@ function passTerminal(construction: Construction, master: number): void {
     ),
   );
   close(master);
-}
-
-/** Readers of the file see the whole number or no file. */
-function writePidFile(path: string, pid: number): void {
-  doing(`writing the pid file ${path}`, undefined, () => {
-    const slash = path.lastIndexOf("/") + 1;
-    const temporary = `${path.slice(0, slash)}.${path.slice(slash)}`;
-    writeText(temporary, String(pid), O_CREAT | O_TRUNC | O_WRONLY, AT_FDCWD, 0o666);
-    renameAt(AT_FDCWD, temporary, path);
-  });
 }
 
 /** The first error is the one to report; what goes wrong in undoing is a warning. */

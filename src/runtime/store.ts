@@ -55,6 +55,8 @@ export interface StoredState {
   annotations: Record<string, string>;
   /** Its group below the cgroup2 mount; absent if it has none of its own. */
   cgroup?: string;
+  /** That group's inode: after a reboot, or once it was removed, the path may be another container's. */
+  cgroupInode?: number;
   /** Absent until there is one. Pid and start time (clock ticks since boot) together are its identity. */
   process?: { pid: number; startTime: number };
   /** Those that run after create: config.json may have changed by then. */
@@ -256,6 +258,6 @@ function makeDirectories(path: string): void {
     const parent = path.slice(0, path.lastIndexOf("/"));
     if (!isErrno(error, ENOENT) || parent === "") throw error;
     makeDirectories(parent);
-    mkdirAt(AT_FDCWD, path, DIRECTORY_MODE);
+    makeDirectories(path);
   }
 }

@@ -14,7 +14,7 @@ import {
   SYS_write,
 } from "#abi";
 import { syscall } from "#host";
-import { check, unless } from "../linux/errno.ts";
+import { unless } from "../linux/errno.ts";
 import { fcntl } from "../linux/fs.ts";
 import { type Child, type Ending, sendSignal, wait } from "../linux/process.ts";
 import { openSignals, poll, readSignal, type Watched } from "../linux/signals.ts";
@@ -75,6 +75,9 @@ const END_OF_INPUT = new Uint8Array([4]);
 /** What a pipe takes without blocking once poll(2) calls it writable (PIPE_BUF, pipe(7)). */
 const CHUNK = 4096;
 
+/** A terminal holds at most 64 KiB that nobody has read. */
+const LEFTOVER_CHUNKS = 16;
+
 /** Moves bytes from one descriptor to another, reading only when what was read before has been written. */
 class Relay {
   readonly #from: number;
@@ -101,23 +104,27 @@ class Relay {
     else if (this.#pending.length === 0 && !this.#ended && ready.has(this.#from)) this.#read();
   }
 
-  /** Writes all that can be read at once. */
+  /** Writes what is left to read, and no more: somebody may go on writing at the other end. */
   drain(): void {
-    do {
-      while (this.#pending.length > 0) this.#write();
+    for (let chunks = 0; chunks < LEFTOVER_CHUNKS; chunks++) {
       this.#read();
-    } while (this.#pending.length > 0);
+      if (this.#pending.length === 0) return;
+      while (this.#pending.length > 0) {
+        poll([{ fd: this.#to, events: POLLOUT }]);
+        this.#write();
+      }
+    }
   }
 
   #read(): void {
     const buffer = new Uint8Array(CHUNK);
     const length = syscall(SYS_read, this.#from, buffer, CHUNK);
     // A terminal's master says EIO when nobody holds the other end any more (pty(7)).
-    if (length === 0 || length === -EIO) {
+    // Other errors (a directory as standard input) end the input as well.
+    if (length <= 0 && length !== -EAGAIN) {
       this.#ended = true;
       this.#pending = this.#farewell;
-    } else if (length !== -EAGAIN)
-      this.#pending = buffer.subarray(0, check(length, "read", this.#from));
+    } else if (length !== -EAGAIN) this.#pending = buffer.subarray(0, length);
   }
 
   /** A reader that has gone is no reason to stop the container: what it would have read is dropped. */

@@ -14,6 +14,7 @@
 #include <fcntl.h>
 #include <linux/magic.h>
 #include <linux/mount.h>
+#include <linux/stat.h>
 #include <sys/statvfs.h>
 
 static long system_call(long number, long a, long b, long c, long d, long e)
@@ -105,8 +106,31 @@ static long overlay_of(long directory)
     return root;
 }
 
+static bool status_of(long directory, const char *path, int flags, struct statx *status)
+{
+    const unsigned wanted = STATX_INO | STATX_SIZE | STATX_CTIME | STATX_MNT_ID;
+    return system_call(__NR_statx, directory, (long)path, flags, wanted, (long)status) == 0 &&
+           (status->stx_mask & wanted) == wanted;
+}
+
+/*
+ * Whether the file of that name in the overlay is the one that runs. The name was looked up anew: it may be another
+ * file's by now (an upgrade), or a bind mount of one file over another, which no lower layer shows.
+ */
+static bool is_running_file(const struct statx *running, const struct statx *directory, long file)
+{
+    struct statx found;
+    return running->stx_mnt_id == directory->stx_mnt_id && status_of(file, "", AT_EMPTY_PATH, &found) &&
+           running->stx_ino == found.stx_ino && running->stx_size == found.stx_size &&
+           running->stx_ctime.tv_sec == found.stx_ctime.tv_sec &&
+           running->stx_ctime.tv_nsec == found.stx_ctime.tv_nsec;
+}
+
 void run_from_overlay(char **argv, char **envp)
 {
+    struct statx running, parent;
+    if (!status_of(AT_FDCWD, "/proc/self/exe", 0, &running))
+        return;
     char path[4096];
     long length = system_call(__NR_readlinkat, AT_FDCWD, (long)"/proc/self/exe", (long)path, sizeof path - 1, 0);
     if (length <= 0)
@@ -122,7 +146,7 @@ void run_from_overlay(char **argv, char **envp)
                                  O_PATH | O_DIRECTORY | O_CLOEXEC, 0, 0);
     if (directory < 0)
         return;
-    long root = overlay_of(directory);
+    long root = status_of(directory, "", AT_EMPTY_PATH, &parent) ? overlay_of(directory) : -1;
     close_descriptor(directory);
     if (root < 0)
         return;
@@ -130,7 +154,8 @@ void run_from_overlay(char **argv, char **envp)
     close_descriptor(root);
     if (file < 0)
         return;
-    system_call(__NR_execveat, file, (long)"", (long)argv, (long)envp, AT_EMPTY_PATH);
+    if (is_running_file(&running, &parent, file))
+        system_call(__NR_execveat, file, (long)"", (long)argv, (long)envp, AT_EMPTY_PATH);
     close_descriptor(file);
 }
 

@@ -14,10 +14,13 @@ function withChannel(use: (creator: CreatorEnd, init: InitEnd) => void): void {
 test("messages go both ways, in order", () => {
   withChannel((creator, init) => {
     init.send({ type: "mounted" });
-    init.send({ type: "warning", message: "é \u{1f600}\n\0" });
+    init.send({ type: "failed", failure: { message: "é \u{1f600}\n\0" } });
     creator.send({ type: "proceed" });
     deepEqual(creator.receive(), { message: { type: "mounted" }, descriptors: [] });
-    deepEqual(creator.receive()?.message, { type: "warning", message: "é \u{1f600}\n\0" });
+    deepEqual(creator.receive()?.message, {
+      type: "failed",
+      failure: { message: "é \u{1f600}\n\0" },
+    });
     deepEqual(init.receive()?.message, { type: "proceed" });
   });
 });
