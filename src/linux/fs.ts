@@ -218,20 +218,16 @@ export function mkdirAt(dir: number, name: string, mode: number): void {
   check(syscall(SYS_mkdirat, dir, name, mode), "mkdirat", name);
 }
 
-/** mknodat(2); `mode` holds the type too. */
-export function mknodAt(dir: number, name: string, mode: number, device = 0n): void {
+/** mknodat(2); `mode` holds the type too, `device` is of `makedev`. */
+export function mknodAt(dir: number, name: string, mode: number, device = 0): void {
   check(syscall(SYS_mknodat, dir, name, mode, device), "mknodat", name);
 }
 
-/** The kernel's device number of a major and minor (makedev(3)). */
-export function makedev(major: number, minor: number): bigint {
-  // mknodat(2) takes 32 bits and would make another device of the rest.
+/** The device number that mknod(2) takes. Throws a RangeError beyond its 12 and 20 bits, of which it would make others. */
+export function makedev(major: number, minor: number): number {
   if (major > 0xfff || minor > 0xfffff)
     throw new RangeError(`there is no device ${major}:${minor}: the numbers end at 4095:1048575`);
-  const [M, m] = [BigInt(major), BigInt(minor)];
-  return (
-    ((M & 0xfffff000n) << 32n) | ((M & 0xfffn) << 8n) | ((m & 0xffffff00n) << 12n) | (m & 0xffn)
-  );
+  return ((minor & 0xff) | (major << 8) | ((minor & 0xfff00) << 12)) >>> 0;
 }
 
 export function symlinkAt(target: string, dir: number, name: string): void {
