@@ -115,48 +115,40 @@ function checkSysctls(sysctls: Record<string, string>, isPrivate: (type: string)
   }
 }
 
-/** [JSON pointer, whether config.json asks for it]. What is not built is refused: a field that is ignored is a lie. */
-function unsupportedFields({ process, mounts, linux }: Spec): [string, boolean][] {
-  const has = (value: unknown): boolean =>
-    Array.isArray(value)
-      ? value.length > 0
-      : typeof value === "object"
-        ? Object.keys(value ?? {}).length > 0
-        : Boolean(value);
-  const isType = (type: LinuxNamespace["type"]) => (namespace: LinuxNamespace) =>
-    namespace.type === type;
-  return [
-    ["/process/apparmorProfile", has(process?.apparmorProfile)],
-    ["/process/selinuxLabel", has(process?.selinuxLabel)],
-    ["/process/scheduler", has(process?.scheduler)],
-    ["/process/ioPriority", has(process?.ioPriority)],
-    ["/process/execCPUAffinity", has(process?.execCPUAffinity)],
-    ...(["user", "time"] as const).flatMap((type): [string, boolean][] => {
-      const index = linux?.namespaces?.findIndex(isType(type)) ?? -1;
-      return [[`/linux/namespaces/${index}`, index >= 0]];
-    }),
-    ["/linux/uidMappings", has(linux?.uidMappings)],
-    ["/linux/gidMappings", has(linux?.gidMappings)],
-    ["/linux/timeOffsets", has(linux?.timeOffsets)],
-    ["/linux/netDevices", has(linux?.netDevices)],
-    ["/linux/seccomp", has(linux?.seccomp)],
-    ["/linux/intelRdt", has(linux?.intelRdt)],
-    ["/linux/memoryPolicy", has(linux?.memoryPolicy)],
-    ["/linux/mountLabel", has(linux?.mountLabel)],
-    ...(mounts ?? []).flatMap((mount, i): [string, boolean][] => [
-      [`/mounts/${i}/uidMappings`, has(mount.uidMappings)],
-      [`/mounts/${i}/gidMappings`, has(mount.gidMappings)],
-    ]),
-    ...unsupportedResources(linux?.resources).map((pointer): [string, boolean] => [pointer, true]),
-  ];
-}
-
-function refuseUnsupported(config: Spec): void {
-  const pointers = unsupportedFields(config)
-    .filter(([, asked]) => asked)
-    .map(([pointer]) => pointer);
+/** What is not built is refused: a field that is ignored is a lie. */
+function refuseUnsupported({ process, mounts, linux }: Spec): void {
+  const pointers = unsupportedResources(linux?.resources);
+  const refuse = (pointer: string, value: unknown) => {
+    if (asksForSomething(value)) pointers.push(pointer);
+  };
+  refuse("/process/apparmorProfile", process?.apparmorProfile);
+  refuse("/process/selinuxLabel", process?.selinuxLabel);
+  refuse("/process/scheduler", process?.scheduler);
+  refuse("/process/ioPriority", process?.ioPriority);
+  refuse("/process/execCPUAffinity", process?.execCPUAffinity);
+  linux?.namespaces?.forEach(({ type }, i) => {
+    refuse(`/linux/namespaces/${i}`, type === "user" || type === "time");
+  });
+  refuse("/linux/uidMappings", linux?.uidMappings);
+  refuse("/linux/gidMappings", linux?.gidMappings);
+  refuse("/linux/timeOffsets", linux?.timeOffsets);
+  refuse("/linux/netDevices", linux?.netDevices);
+  refuse("/linux/seccomp", linux?.seccomp);
+  refuse("/linux/intelRdt", linux?.intelRdt);
+  refuse("/linux/memoryPolicy", linux?.memoryPolicy);
+  refuse("/linux/mountLabel", linux?.mountLabel);
+  mounts?.forEach(({ uidMappings, gidMappings }, i) => {
+    refuse(`/mounts/${i}/uidMappings`, uidMappings);
+    refuse(`/mounts/${i}/gidMappings`, gidMappings);
+  });
   if (pointers.length > 0)
     throw new Failure(
       `config.json asks for what this version of tsrun does not do: ${pointers.join(", ")}`,
     );
+}
+
+/** Engines write empty lists, objects and strings for what they do not ask for. */
+function asksForSomething(value: unknown): boolean {
+  if (Array.isArray(value)) return value.length > 0;
+  return typeof value === "object" ? Object.keys(value ?? {}).length > 0 : Boolean(value);
 }
