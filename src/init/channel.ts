@@ -19,8 +19,9 @@ export type FromInit =
  */
 export type ToInit = { type: "handover" } | { type: "proceed" } | { type: "recorded" };
 
-/** Only errors have a length of their own. */
-const MESSAGE_MAX = FAILURE_BYTES + 256;
+/** In bytes. Only errors have a length of their own. */
+const TO_INIT_MAX = 256;
+const FROM_INIT_MAX = FAILURE_BYTES + TO_INIT_MAX;
 
 export interface Message<T> {
   message: T;
@@ -30,9 +31,12 @@ export interface Message<T> {
 /** One end of the pair. */
 export class Channel<In, Out> {
   readonly fd: number;
+  readonly #limit: number;
 
-  constructor(fd: number) {
+  /** `limit`: how many bytes a message has that comes in here. */
+  constructor(fd: number, limit: number) {
     this.fd = fd;
+    this.#limit = limit;
   }
 
   send(message: Out, descriptors: readonly number[] = []): void {
@@ -41,7 +45,7 @@ export class Channel<In, Out> {
 
   /** The next message, or undefined when the other process has gone. */
   receive(): Message<In> | undefined {
-    const received = unless([ECONNRESET], () => receive(this.fd, MESSAGE_MAX));
+    const received = unless([ECONNRESET], () => receive(this.fd, this.#limit));
     if (received === undefined) return undefined;
     return { message: JSON.parse(decode(received.data)) as In, descriptors: received.descriptors };
   }
@@ -57,5 +61,5 @@ export interface ChannelEnds {
 
 export function openChannel(): ChannelEnds {
   const [creator, init] = socketpair(SOCK_SEQPACKET);
-  return { creator: new Channel(creator), init: new Channel(init) };
+  return { creator: new Channel(creator, FROM_INIT_MAX), init: new Channel(init, TO_INIT_MAX) };
 }

@@ -88,6 +88,7 @@ export function initContainer(plan: InitPlan): never {
   try {
     ready = prepare(plan);
     plan.channel.send({ type: "created" });
+    resetSignalActions();
     // A creator that dies before it has recorded this container leaves nobody who knows of it.
     if (plan.channel.receive() === undefined) exit(1);
     close(plan.channel.fd);
@@ -279,7 +280,6 @@ function verifyWorkingDirectory(cwd: string): void {
  * is success, a message is the error.
  */
 function waitForStart(plan: InitPlan, { startSocket, execute }: Ready): never {
-  resetSignalActions();
   const connection = accept(startSocket);
   try {
     runHooks("startContainer", plan.config.hooks?.startContainer, stateOf(plan, "created"));

@@ -234,8 +234,12 @@ export function symlinkAt(target: string, dir: number, name: string): void {
   check(syscall(SYS_symlinkat, target, dir, name), "symlinkat", target, name);
 }
 
-export function unlinkAt(dir: number, name: string): void {
-  check(syscall(SYS_unlinkat, dir, name, 0), "unlinkat", name);
+/** False if there is no such name. */
+export function unlinkAt(dir: number, name: string): boolean {
+  const result = syscall(SYS_unlinkat, dir, name, 0);
+  if (result === -ENOENT) return false;
+  check(result, "unlinkat", name);
+  return true;
 }
 
 export function rmdirAt(dir: number, name: string): void {

@@ -38,7 +38,7 @@ export function startCreated(
     directory.close();
     throw Failure.from(failure);
   }
-  unless([ENOENT], () => unlinkAt(directory.fd, START_SOCKET));
+  unlinkAt(directory.fd, START_SOCKET);
   directory.unlock();
   try {
     runHooks("poststart", state.hooks.poststart, hookState(state, "running"));

@@ -32,7 +32,6 @@ import {
   open,
   openAt,
   readBytes,
-  readDirectory,
   renameAt,
   rmdirAt,
   stat,
@@ -206,10 +205,8 @@ export class StateDirectory {
   /** Removes the directory; state.json last, so that what is left of an interrupted removal can still be deleted. */
   remove(): void {
     doing(`removing the state directory of ${this.id}`, undefined, () => {
-      const names = readDirectory(this.fd)
-        .map(({ name }) => name)
-        .filter((name) => name !== STATE_FILE);
-      for (const name of [...names, STATE_FILE]) unless([ENOENT], () => unlinkAt(this.fd, name));
+      for (const name of [START_SOCKET, EXEC_LOCK, STAGED_STATE_FILE, STATE_FILE])
+        unlinkAt(this.fd, name);
       using(openRoot(this.#root), (fd) => unless([ENOENT], () => rmdirAt(fd, this.id)));
     });
   }
