@@ -1,6 +1,6 @@
 /** Descriptors of the caller: which of them reach the container and its hooks, and in what guise. */
 import assert from "node:assert/strict";
-import { chmodSync, closeSync, linkSync, openSync, readFileSync, writeFileSync } from "node:fs";
+import { chmodSync, closeSync, copyFileSync, openSync, readFileSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { test } from "node:test";
 import { type BundleOptions, makeBundle, newFolder, shellBundle } from "./harness/bundle.ts";
@@ -25,7 +25,7 @@ function runHolding(path: string, bundle: string, ...options: string[]): Outcome
 /** A folder of the host with a shell in it, which no container may execute. */
 function hostWithShell(): string {
   const host = newFolder("host");
-  linkSync("/run/scratch/busybox", join(host, "sh"));
+  copyFileSync("/bin/busybox", join(host, "sh"));
   return host;
 }
 
@@ -52,7 +52,7 @@ for (const [kind, args] of [
  * Shell: lists the open descriptors of this shell. The one by which it looks is closed again when it tests what it
  * found; /proc/self is right even where /proc is another pid namespace's.
  */
-const LIST = 'for fd in /proc/self/fd/*; do [ -e "$fd" ] && echo "${fd##*/}"; done; true';
+const LIST = `for fd in /proc/self/fd/*; do [ -e "$fd" ] && echo "\${fd##*/}"; done; true`;
 
 test("the container has stdin, stdout and stderr, and what it was promised", () => {
   const bundle = shellBundle(LIST);
