@@ -87,8 +87,12 @@ function usualHint(cause: unknown): string | undefined {
   return isErrno(cause, ENOSYS) ? "tsrun needs Linux 5.14 or later" : undefined;
 }
 
-const cut = (text: string, length: number): string =>
-  text.length <= length ? text : `${text.slice(0, length - 1).toWellFormed()}…`;
+/** Keeps the beginning and the end: the one says what was being done, the other what the kernel said. */
+function cut(text: string, length: number): string {
+  if (text.length <= length) return text;
+  const half = Math.floor(length / 2);
+  return `${text.slice(0, half)}…${text.slice(1 - half)}`.toWellFormed();
+}
 
 /** A value from a configuration must not break the line, nor speak to the terminal that shows it. */
 // biome-ignore lint/suspicious/noControlCharactersInRegex: they are what is looked for.

@@ -1,6 +1,6 @@
 /** Undoing a container: its processes, its cgroup, its state directory. Works however far its creation came, and twice. */
 import { ESRCH, POLLIN, SIGKILL } from "#abi";
-import { killCgroup, removeCgroup } from "../cgroup/group.ts";
+import { cgroupProcesses, killCgroup, removeCgroup } from "../cgroup/group.ts";
 import { inGroup } from "../cgroup/hierarchy.ts";
 import { Failure } from "../failure.ts";
 import { unless } from "../linux/errno.ts";
@@ -21,10 +21,14 @@ export function destroy(directory: StateDirectory, state: StoredState | undefine
   directory.remove();
 }
 
-/** The path of the container's group, unless another group has taken its place. */
-export function ownCgroup({ cgroup, cgroupInode }: StoredState): string | undefined {
+/** The path of the container's group, unless that is another's by now. */
+export function ownCgroup(state: StoredState): string | undefined {
+  const { cgroup, cgroupInode } = state;
   if (cgroup === undefined || cgroupInode === undefined) return cgroup;
-  return inGroup(cgroup, (group) => stat(group).ino) === cgroupInode ? cgroup : undefined;
+  if (inGroup(cgroup, (group) => stat(group).ino) !== cgroupInode) return undefined;
+  // A container that shares its cgroupsPath may have moved in after this one's end.
+  const isOver = state.endsWithProcess && livingProcess(state) === undefined;
+  return isOver && cgroupProcesses(cgroup).length > 0 ? undefined : cgroup;
 }
 
 function killAndWait(state: StoredState, cgroup: string | undefined): void {

@@ -113,6 +113,8 @@ function initialState(id: string, { config, path, rootfs }: Bundle): StoredState
     bundle: path,
     rootfs,
     annotations: config.annotations ?? {},
+    endsWithProcess:
+      config.linux?.namespaces?.some(({ type, path }) => type === "pid" && !path) ?? false,
     hooks: { ...(poststart ? { poststart } : {}), ...(poststop ? { poststop } : {}) },
   };
 }

@@ -56,6 +56,8 @@ export interface StoredState {
   cgroup?: string;
   /** That group's inode: after a reboot, or once it was removed, the path may be another container's. */
   cgroupInode?: number;
+  /** Whether it has a PID namespace of its own, in which nothing outlives the first process (pid_namespaces(7)). */
+  endsWithProcess: boolean;
   /** Absent until there is one. Pid and start time (clock ticks since boot) together are its identity. */
   process?: { pid: number; startTime: number };
   /** Those that run after create: config.json may have changed by then. */

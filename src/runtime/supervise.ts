@@ -24,7 +24,7 @@ import { getTermios, getWindowSize, rawTermios, setTermios, setWindowSize } from
 export function supervise({ pidfd }: Child, terminal: number | undefined): Ending {
   const signals = openSignals();
   const relays =
-    terminal === undefined ? [] : [new Relay(0, terminal, END_OF_INPUT), new Relay(terminal, 1)];
+    terminal === undefined ? [] : [new Relay(0, terminal, endOfInput), new Relay(terminal, 1)];
   const restore = terminal === undefined ? () => {} : attachTerminal(terminal);
   try {
     for (;;) {
@@ -69,8 +69,13 @@ function copyWindowSize(terminal: number): void {
   if (size) setWindowSize(terminal, size);
 }
 
-/** What a terminal's line discipline takes for the end of input: VEOF, control-D (termios(3)). */
-const END_OF_INPUT = new Uint8Array([4]);
+const NEWLINE = 0x0a;
+
+/**
+ * What a terminal's line discipline takes for the end of input: VEOF, control-D (termios(3)). After an unfinished line the
+ * first one only sends that line on.
+ */
+const endOfInput = (last: number): Uint8Array => Uint8Array.from(last === NEWLINE ? [4] : [4, 4]);
 
 /** What a pipe takes without blocking once poll(2) calls it writable (PIPE_BUF, pipe(7)). */
 const CHUNK = 4096;
@@ -82,12 +87,17 @@ const LEFTOVER_CHUNKS = 16;
 class Relay {
   readonly #from: number;
   readonly #to: number;
-  readonly #farewell: Uint8Array;
+  readonly #farewell: (last: number) => Uint8Array;
+  #last = NEWLINE;
   #pending: Uint8Array = new Uint8Array(0);
   #ended = false;
 
-  /** `farewell` is written when there is no more to read. */
-  constructor(from: number, to: number, farewell: Uint8Array = new Uint8Array(0)) {
+  /** `farewell` is written when there is no more to read after a last byte. */
+  constructor(
+    from: number,
+    to: number,
+    farewell: (last: number) => Uint8Array = () => new Uint8Array(0),
+  ) {
     this.#from = from;
     this.#to = to;
     this.#farewell = farewell;
@@ -121,10 +131,13 @@ class Relay {
     const length = syscall(SYS_read, this.#from, buffer, CHUNK);
     // A terminal's master says EIO when nobody holds the other end any more (pty(7)).
     // Other errors (a directory as standard input) end the input as well.
-    if (length <= 0 && length !== -EAGAIN) {
+    if (length > 0) {
+      this.#pending = buffer.subarray(0, length);
+      this.#last = buffer[length - 1] as number;
+    } else if (length !== -EAGAIN) {
       this.#ended = true;
-      this.#pending = this.#farewell;
-    } else if (length !== -EAGAIN) this.#pending = buffer.subarray(0, length);
+      this.#pending = this.#farewell(this.#last);
+    }
   }
 
   /** A reader that has gone is no reason to stop the container: what it would have read is dropped. */

@@ -46,5 +46,7 @@ test("the end of the input reaches a program on a terminal as end of file", () =
   const { stdout } = succeeded(tsrun.call(call, { input: "a line\n" }));
   // Once from the terminal's echo, once from cat.
   assert.equal(stdout, "a line\r\na line\r\n");
-  assert.equal(succeeded(tsrun.call(["run", "-b", bundle.path, newId()], { input: "" })).status, 0);
+  // After an unfinished line as well, and after none.
+  for (const input of ["no newline", ""])
+    assert.equal(succeeded(tsrun.call(["run", "-b", bundle.path, newId()], { input })).status, 0);
 });

@@ -58,24 +58,29 @@ for (const command of ["delete", "start"]) {
   });
 }
 
-test("deleting a container that has ended spares the next one, whose cgroup has the same path", () => {
-  const cgroupsPath = `/${newId()}-shared`;
-  const bundle = makeBundle(["sleep", "60"], {
-    edit: (config) => {
-      config.linux.cgroupsPath = cgroupsPath;
-    },
+for (const [what, tidies] of [
+  ["in the same cgroup", false],
+  ["whose cgroup has the same path", true],
+] as const)
+  test(`deleting a container that has ended spares the next one, ${what}`, () => {
+    const cgroupsPath = `/${newId()}-shared`;
+    const bundle = makeBundle(["sleep", "60"], {
+      edit: (config) => {
+        config.linux.cgroupsPath = cgroupsPath;
+      },
+    });
+    const [first, second] = [newId(), newId()];
+    succeeded(tsrun.call(["run", "--detach", "-b", bundle.path, first]));
+    succeeded(tsrun.call(["kill", first, "KILL"]));
+    becomes(first, "stopped");
+    // As an engine or systemd tidies up. The second container's group is another one by the same name then.
+    if (tidies)
+      for (const group of cgroups().filter((path) => path.endsWith(cgroupsPath))) rmdirSync(group);
+    succeeded(tsrun.call(["run", "--detach", "-b", bundle.path, second]));
+    succeeded(tsrun.call(["delete", first]));
+    assert.equal(stateOf(second).status, "running");
+    succeeded(tsrun.call(["delete", "--force", second]));
   });
-  const [first, second] = [newId(), newId()];
-  succeeded(tsrun.call(["run", "--detach", "-b", bundle.path, first]));
-  succeeded(tsrun.call(["kill", first, "KILL"]));
-  becomes(first, "stopped");
-  // As an engine or systemd tidies up. The second container's group is another one by the same name.
-  for (const group of cgroups().filter((path) => path.endsWith(cgroupsPath))) rmdirSync(group);
-  succeeded(tsrun.call(["run", "--detach", "-b", bundle.path, second]));
-  succeeded(tsrun.call(["delete", first]));
-  assert.equal(stateOf(second).status, "running");
-  succeeded(tsrun.call(["delete", "--force", second]));
-});
 
 test("a creator that is killed before it has recorded the container takes that along", () => {
   leavesNothing(() => {
