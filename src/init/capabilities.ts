@@ -43,19 +43,23 @@ export function planCapabilities(capabilities: LinuxCapabilities = {}): Capabili
   };
 }
 
-/** Whether a set has a capability, by the half that it is in: numbers are quicker than bigints. */
-const has = (set: CapabilitySet, capability: number): boolean => {
-  const half = Number(capability < 32 ? set & 0xffff_ffffn : set >> 32n);
-  return ((half >>> (capability & 31)) & 1) === 1;
-};
+/** A set as two halves: numbers are quicker than bigints. */
+const halvesOf = (set: CapabilitySet): [low: number, high: number] => [
+  Number(set & 0xffff_ffffn),
+  Number(set >> 32n),
+];
+
+const has = (halves: readonly number[], capability: number): boolean =>
+  (((halves[capability >> 5] as number) >>> (capability & 31)) & 1) === 1;
 
 /** The kernel's own limit: the sets are 64 bits wide. */
 const CAPABILITY_BITS = 64;
 
 /** Needs CAP_SETPCAP, so it comes before the user changes. The kernel's last capability ends it. */
 export function limitBounding(bounding: CapabilitySet): void {
+  const kept = halvesOf(bounding);
   for (let capability = 0; capability < CAPABILITY_BITS; capability++)
-    if (!has(bounding, capability) && !dropBoundingCapability(capability)) return;
+    if (!has(kept, capability) && !dropBoundingCapability(capability)) return;
 }
 
 /**
@@ -70,7 +74,7 @@ export function applyCapabilities({
 }: CapabilityPlan): void {
   setCapabilities({ effective, permitted, inheritable });
   clearAmbientCapabilities();
-  const raisable = ambient & permitted & inheritable;
-  for (let capability = 0; raisable >> BigInt(capability) !== 0n; capability++)
+  const raisable = halvesOf(ambient & permitted & inheritable);
+  for (let capability = 0; capability < CAPABILITY_BITS; capability++)
     if (has(raisable, capability)) raiseAmbientCapability(capability);
 }

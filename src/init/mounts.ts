@@ -4,6 +4,7 @@ import type { Mount } from "@opencontainers-types";
 import {
   AT_RECURSIVE,
   MOUNT_ATTR_RDONLY,
+  O_DIRECTORY,
   O_PATH,
   PROC_SUPER_MAGIC,
   RESOLVE_NO_SYMLINKS,
@@ -86,13 +87,18 @@ export function makeMounts(root: number, plans: readonly MountPlan[]): Set<numbe
 
 function makeMount(root: number, plan: MountPlan, bound: Set<number>): void {
   const source = plan.options.bind ? cloneSource(plan) : undefined;
+  const isFile = source !== undefined && !isDirectory(source);
   // procfs and sysfs are where privileged files live: an image must not place them elsewhere by a link.
   const { type } = plan.mount;
   const resolve = type === "proc" || type === "sysfs" ? RESOLVE_NO_SYMLINKS : 0;
-  const found = findInRoot(root, plan.destination, O_PATH, { resolve });
-  using(found ?? makeTarget(root, plan, source), (target) => {
+  const flags = isFile ? O_PATH : O_PATH | O_DIRECTORY;
+  const found = findInRoot(root, plan.destination, flags, { resolve });
+  const makePlace = isFile ? makeFileInRoot : makeDirectoryInRoot;
+  using(found ?? makePlace(root, plan.destination), (target) => {
     refuseOverProc(target, plan);
-    refuseOtherKind(target, plan, source);
+    // The kernel would say no more than EINVAL.
+    if (isFile && isDirectory(target))
+      throw new Error(`a file cannot be mounted on the directory ${plan.destination} (EISDIR)`);
     using(source ?? createFilesystem(plan, target, found !== undefined), (made) => {
       if (source === undefined) changeAttributes(made, plan.options.recursiveAttributes, true);
       attachMount(made, target);
@@ -101,27 +107,6 @@ function makeMount(root: number, plan: MountPlan, bound: Set<number>): void {
       if (source !== undefined) bound.add(stat(made).mountId);
     });
   });
-}
-
-/** A directory to mount on, or a file for a file. */
-const makeTarget = (
-  root: number,
-  { destination }: MountPlan,
-  source: number | undefined,
-): number =>
-  source === undefined || isDirectory(source)
-    ? makeDirectoryInRoot(root, destination)
-    : makeFileInRoot(root, destination);
-
-/** The kernel would say no more than EINVAL. */
-function refuseOtherKind(target: number, { destination }: MountPlan, source: number | undefined) {
-  const mountsDirectory = source === undefined || isDirectory(source);
-  if (isDirectory(target) === mountsDirectory) return;
-  throw new Error(
-    mountsDirectory
-      ? `${destination} is not a directory, and a directory would be mounted on it (ENOTDIR)`
-      : `${destination} is a directory, and a file would be mounted on it (EISDIR)`,
-  );
 }
 
 /** The source of a bind mount as a detached mount, with its attributes already in force. */
