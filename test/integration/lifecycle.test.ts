@@ -15,7 +15,15 @@ import { dirname, join } from "node:path";
 import { test } from "node:test";
 import { makeBundle, newFolder, shellBundle, WAITS } from "./harness/bundle.ts";
 import { shareNamespace } from "./harness/config.ts";
-import { appears, becomes, eventually, failed, stateOf, succeeded } from "./harness/expect.ts";
+import {
+  appears,
+  becomes,
+  eventually,
+  failed,
+  pause,
+  stateOf,
+  succeeded,
+} from "./harness/expect.ts";
 import { cgroups, leavesNothing, nothingIsLeftAtTheEnd } from "./harness/leftovers.ts";
 import { newId, tsrun } from "./harness/runtime.ts";
 
@@ -486,6 +494,8 @@ test("a reused pid is not mistaken for the container", () => {
   const { pid } = stateOf(id);
   process.kill(pid, "SIGKILL");
   becomes(id, "stopped");
+  // The kernel tells start times in ticks of 10 ms; nobody gets a number again within one unless it is forced, as here.
+  pause(30);
   // Process numbers are handed out in order from ns_last_pid on.
   writeFileSync("/proc/sys/kernel/ns_last_pid", `${pid - 1}`);
   const stranger = tsrun.spawn(["--version"], "ignore");
