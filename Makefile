@@ -11,7 +11,7 @@ export PATH := $(PATH):/usr/sbin:/sbin
 ifneq ($(filter-out clean help demo test,$(or $(MAKECMDGOALS),all)),)
 include build/deps.mk
 endif
-export CC UAPI_x86_64 UAPI_arm64 LIBC_x86_64 LIBC_arm64
+export CC DEBIAN_MIRROR UAPI_x86_64 UAPI_arm64 LIBC_x86_64 LIBC_arm64
 
 ARCH := $(subst aarch64,arm64,$(shell uname -m))
 QUICKJS := src/host/quickjs

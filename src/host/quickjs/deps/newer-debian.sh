@@ -8,8 +8,8 @@
 set -eu
 
 release=trixie
-# Debian's address for everyone, when the machine's own sources name no Debian mirror that works.
-public_mirror=${DEBIAN_MIRROR:-}
+# A mirror for machines whose own sources name none that works, as Ubuntu's do.
+given_mirror=${DEBIAN_MIRROR:-}
 
 mkdir -p "$1"
 sysroot=$(cd "$1" && pwd)
@@ -88,9 +88,9 @@ fetch() { # MIRROR
   )
 }
 
-for mirror in $({ machine_mirrors; echo $public_mirror; } | awk '!seen[$0]++') none; do
+for mirror in $({ echo "$given_mirror"; machine_mirrors; } | awk 'NF && !seen[$0]++') none; do
   [ "$mirror" != none ] || give_up "no Debian mirror gave the packages (apt's messages are above)" \
-    "if keys are missing: apt-get install debian-archive-keyring; if the network is: set apt's proxy"
+    "to fix: name a mirror of Debian, make DEBIAN_MIRROR=http://…/debian; for keys, apt-get install debian-archive-keyring"
   shown=$(echo "$mirror" | sed 's|//[^/]*@|//|') # without a password
   echo "deps: fetching $packages from $shown $release" >&2
   if fetch "$mirror"; then break; fi
