@@ -116,13 +116,18 @@ class Relay {
 
   /** Writes what is left to read, and no more: somebody may go on writing at the other end. */
   drain(): void {
+    this.#flush();
     for (let chunks = 0; chunks < LEFTOVER_CHUNKS; chunks++) {
       this.#read();
       if (this.#pending.length === 0) return;
-      while (this.#pending.length > 0) {
-        poll([{ fd: this.#to, events: POLLOUT }]);
-        this.#write();
-      }
+      this.#flush();
+    }
+  }
+
+  #flush(): void {
+    while (this.#pending.length > 0) {
+      poll([{ fd: this.#to, events: POLLOUT }]);
+      this.#write();
     }
   }
 

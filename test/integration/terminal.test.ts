@@ -91,6 +91,14 @@ test("a change of the window’s size arrives", async () => {
   assert.match(terminal.output, /^20 60$/m);
 });
 
+test("what a container writes last is shown, however the end falls", async () => {
+  for (let i = 0; i < 25; i++) {
+    const terminal = foreground("echo first; echo last");
+    await terminal.ended();
+    assert.match(terminal.output, /first\s+last/);
+  }
+});
+
 test("a megabyte of output comes through whole", async () => {
   const terminal = foreground("stty -onlcr; yes 0123456789 | head -n 100000; echo end");
   await terminal.ended();
