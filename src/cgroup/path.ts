@@ -1,5 +1,6 @@
 /** Which group `linux.cgroupsPath` means, for the cgroupfs driver (config-linux.md, Cgroups Path). */
 import { Failure } from "../failure.ts";
+import { pathNames } from "../linux/path.ts";
 
 /**
  * The group's path below the mount, as in /proc/<pid>/cgroup. `own` tells the runtime's own group. Throws a Failure for
@@ -11,21 +12,11 @@ import { Failure } from "../failure.ts";
  */
 export function groupPath(cgroupsPath: string | undefined, id: string, own: () => string): string {
   const wanted = cgroupsPath || id;
-  const names = components(wanted);
+  const names = pathNames(wanted);
   if (names.length === 0)
     throw new Failure(`${JSON.stringify(wanted)} names no group`, {
       hint: "name one below the root of the hierarchy, such as /containers/name",
     });
-  const above = wanted.startsWith("/") ? [] : components(own()).slice(0, -1);
+  const above = wanted.startsWith("/") ? [] : pathNames(own()).slice(0, -1);
   return `/${[...above, ...names].join("/")}`;
-}
-
-/** A path's names with `.` and `..` resolved by the text alone; above the first there is nothing. */
-function components(path: string): string[] {
-  const names: string[] = [];
-  for (const name of path.split("/")) {
-    if (name === "..") names.pop();
-    else if (name !== "" && name !== ".") names.push(name);
-  }
-  return names;
 }

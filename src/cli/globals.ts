@@ -6,6 +6,7 @@ import { Failure } from "../failure.ts";
 import { geteuid } from "../linux/credentials.ts";
 import { unless } from "../linux/errno.ts";
 import { mkdirAt, readlinkAt, readText } from "../linux/fs.ts";
+import { cleanPath } from "../linux/path.ts";
 import type { CgroupManager, Context } from "../runtime/context.ts";
 import type { OptionTable } from "./command.ts";
 
@@ -66,12 +67,9 @@ function toRoot(given: string | undefined): string {
 /** Absolute, without `.` and `..`; the root of the filesystem is surely a mistake. */
 function checkedRoot(path: string): string {
   const start = path.startsWith("/") ? "" : readlinkAt(AT_FDCWD, "/proc/self/cwd");
-  const parts: string[] = [];
-  for (const part of `${start}/${path}`.split("/"))
-    if (part === "..") parts.pop();
-    else if (part !== "" && part !== ".") parts.push(part);
-  if (parts.length === 0) throw new Failure(`--root is ${JSON.stringify(path)}: it must not be /`);
-  return `/${parts.join("/")}`;
+  const clean = cleanPath(`${start}/${path}`);
+  if (clean === "/") throw new Failure(`--root is ${JSON.stringify(path)}: it must not be /`);
+  return clean;
 }
 
 const ALL_IDS = /^\s*0\s+0\s+4294967295\s*$/;

@@ -15,7 +15,8 @@ import {
   symlinkAt,
   using,
 } from "../linux/fs.ts";
-import { cleanPath, makeDirectoryInRoot, splitPath } from "./inRoot.ts";
+import { cleanPath } from "../linux/path.ts";
+import { makeDirectoryInRoot, splitPath } from "./inRoot.ts";
 
 /** access(2): whether the file is there. */
 const F_OK = 0;

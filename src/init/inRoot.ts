@@ -14,23 +14,11 @@ import {
 } from "#abi";
 import { isErrno, unless } from "../linux/errno.ts";
 import { close, findInRoot, mkdirAt, openAt, readlinkAt, stat, using } from "../linux/fs.ts";
+import { pathNames } from "../linux/path.ts";
 
 const DIRECTORY_MODE = 0o755;
 
 export const isDirectory = (fd: number): boolean => (stat(fd).mode & S_IFMT) === S_IFDIR;
-
-/** The names of a path, with `.` and `..` taken out by their letters, as runc does with what config.json names. */
-function componentsOf(path: string): string[] {
-  const names: string[] = [];
-  for (const name of path.split("/")) {
-    if (name === "..") names.pop();
-    else if (name !== "" && name !== ".") names.push(name);
-  }
-  return names;
-}
-
-/** An absolute path without `.`, `..` and doubled slashes. */
-export const cleanPath = (path: string): string => `/${componentsOf(path).join("/")}`;
 
 /** As many links as path_resolution(7) allows on the way. */
 const MAX_LINKS = 40;
@@ -70,7 +58,7 @@ export function makeFileInRoot(root: number, path: string, mode: number = DIRECT
 
 /** The directory and the last name of a path. */
 export function splitPath(path: string): { directory: string; name: string } {
-  const names = componentsOf(path);
+  const names = pathNames(path);
   const name = names.pop() ?? ".";
   return { directory: `/${names.join("/")}`, name };
 }

@@ -51,7 +51,7 @@ import {
   type OpenedNamespace,
 } from "./namespaces.ts";
 import { enterRoot, makeRootReadonly, prepareRoot, shareRoot } from "./root.ts";
-import { sysctlPath } from "./sysctl.ts";
+import { sysctlPath, sysctlPointer } from "./sysctl.ts";
 
 /** All that was decided and opened before the fork. */
 export interface InitPlan {
@@ -151,10 +151,8 @@ function writeKernelSettings({ config, process, namespaces }: InitPlan): void {
         writeProc(proc, "self/oom_score_adj", String(oomScoreAdj), O_WRONLY),
       );
     for (const [name, value] of sysctls)
-      doing(
-        `setting the sysctl ${name} to ${value}`,
-        `/linux/sysctl/${name.replaceAll("/", "~1")}`,
-        () => writeProc(proc, sysctlPath(name), value, O_WRONLY),
+      doing(`setting the sysctl ${name} to ${value}`, sysctlPointer(name), () =>
+        writeProc(proc, sysctlPath(name), value, O_WRONLY),
       );
   });
 }

@@ -18,7 +18,8 @@ import {
   type FsParameter,
   setMountAttributes,
 } from "../linux/mount.ts";
-import { cleanPath, isDirectory, makeDirectoryInRoot, makeFileInRoot } from "./inRoot.ts";
+import { cleanPath } from "../linux/path.ts";
+import { isDirectory, makeDirectoryInRoot, makeFileInRoot } from "./inRoot.ts";
 import { type AttributeChange, type MountOptions, parseMountOptions } from "./mountOptions.ts";
 
 export interface MountPlan {

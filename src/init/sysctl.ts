@@ -37,3 +37,7 @@ export function sysctlPath(name: string): string {
   const swapped = name.replace(/[./]/g, (character) => (character === "." ? "/" : "."));
   return `sys/${swapped}`;
 }
+
+/** Where config.json sets a parameter (RFC 6901). */
+export const sysctlPointer = (name: string): string =>
+  `/linux/sysctl/${name.replaceAll("~", "~0").replaceAll("/", "~1")}`;

@@ -9,7 +9,6 @@ import {
   PR_CAP_AMBIENT_CLEAR_ALL,
   PR_CAP_AMBIENT_RAISE,
   PR_CAPBSET_DROP,
-  SYS_capget,
   SYS_capset,
   SYS_geteuid,
   SYS_keyctl,
@@ -65,15 +64,6 @@ export interface ThreadCapabilities {
 }
 
 const userCapHeader = struct({ version: "u32", pid: "i32" });
-
-/** capget(2) of the calling process. */
-export function getCapabilities(): ThreadCapabilities {
-  const words = new Uint32Array(6);
-  const header = userCapHeader.pack({ version: _LINUX_CAPABILITY_VERSION_3 });
-  check(syscall(SYS_capget, header, words), "capget");
-  const set = (i: number) => BigInt(words[i] as number) | (BigInt(words[i + 3] as number) << 32n);
-  return { effective: set(0), permitted: set(1), inheritable: set(2) };
-}
 
 /** capset(2) of the calling process. */
 export function setCapabilities({ effective, permitted, inheritable }: ThreadCapabilities): void {

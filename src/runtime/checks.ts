@@ -4,7 +4,7 @@ import { O_RDONLY } from "#abi";
 import { unsupportedResources } from "../cgroup/resources.ts";
 import { Failure } from "../failure.ts";
 import type { OpenedNamespace } from "../init/namespaces.ts";
-import { sysctlNamespace } from "../init/sysctl.ts";
+import { sysctlNamespace, sysctlPointer } from "../init/sysctl.ts";
 import { open, stat, using } from "../linux/fs.ts";
 import { NAMESPACES } from "../linux/namespaces.ts";
 
@@ -103,7 +103,7 @@ function checkProcess({ rlimits = [], args = [], env = [] }: Process): void {
 
 function checkSysctls(sysctls: Record<string, string>, isPrivate: (type: string) => boolean): void {
   for (const name of Object.keys(sysctls)) {
-    const pointer = `/linux/sysctl/${name.replaceAll("~", "~0").replaceAll("/", "~1")}`;
+    const pointer = sysctlPointer(name);
     const namespace = sysctlNamespace(name);
     if (namespace === undefined)
       throw new Failure(`the sysctl ${name} is not one of a namespace`, { pointer });

@@ -47,9 +47,8 @@ function killAndWait(state: StoredState, cgroup: string | undefined): void {
  * descriptor is open: what it leads to from then on cannot be another process.
  */
 export function withProcess<T>(state: StoredState, use: (pidfd: number) => T): T | undefined {
-  if (livingProcess(state) === undefined) return undefined;
-  const pid = (state.process as { pid: number }).pid;
-  const opened = unless([ESRCH], () => pidfdOpen(pid));
+  const { process } = state;
+  const opened = process && unless([ESRCH], () => pidfdOpen(process.pid));
   if (opened === undefined) return undefined;
   return using(opened, (pidfd) => (livingProcess(state) === undefined ? undefined : use(pidfd)));
 }

@@ -2,7 +2,6 @@ import { deepEqual, equal, throws } from "node:assert/strict";
 import { describe, test } from "node:test";
 import { DT_DIR, O_CREAT, O_DIRECTORY, O_PATH, O_RDONLY, O_WRONLY, S_IFMT, S_IFREG } from "#abi";
 import {
-  cleanPath,
   isDirectory,
   makeDirectoryInRoot,
   makeFile,
@@ -21,6 +20,7 @@ import {
   using,
   writeText,
 } from "../../../src/linux/fs.ts";
+import { cleanPath } from "../../../src/linux/path.ts";
 import { inScratch } from "../linux/scratch.ts";
 
 describe("paths are cleaned by their letters", () => {
