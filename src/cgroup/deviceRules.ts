@@ -30,14 +30,14 @@ const allowed = (
   access = EVERY_ACCESS,
 ): DeviceRule => ({ allow: true, type, major, minor, access });
 
-/**
- * What runc allows whatever the config says; the rules come after the config's. Without them the default devices of
- * the specification (config-linux.md, Default Devices) would be there and could not be opened.
- */
-export const DEFAULT_RULES: readonly DeviceRule[] = [
-  // Making a node gives no access to the device: programs that unpack archives may.
+/** Making a node gives no access to the device: programs that unpack archives may. */
+const MAKING_NODES: readonly DeviceRule[] = [
   allowed("b", undefined, undefined, BPF_DEVCG_ACC_MKNOD),
   allowed("c", undefined, undefined, BPF_DEVCG_ACC_MKNOD),
+];
+
+/** The devices that every container has (config-linux.md, Default Devices): they shall open, too. */
+const DEFAULT_DEVICES: readonly DeviceRule[] = [
   allowed("c", 10, 200), // net/tun, which engines have relied upon since the first Docker
   allowed("c", 136), // pts/*
   allowed("c", 5, 2), // ptmx
@@ -48,6 +48,19 @@ export const DEFAULT_RULES: readonly DeviceRule[] = [
   allowed("c", 1, 5), // zero
   allowed("c", 1, 3), // null
 ];
+
+/** Whether a rule settles everything, whatever was said before it. */
+export const matchesEverything = ({ type, major, minor, access }: DeviceRule): boolean =>
+  type === undefined && major === undefined && minor === undefined && access === EVERY_ACCESS;
+
+/**
+ * A config's rules, and after them what runc allows whatever they say. A config that allows everything but some devices
+ * means these exceptions: there, what it denies of making nodes holds, as with runc.
+ */
+export function withDefaults(rules: readonly DeviceRule[]): DeviceRule[] {
+  const allowsTheRest = rules.findLast(matchesEverything)?.allow ?? false;
+  return [...rules, ...(allowsTheRest ? [] : MAKING_NODES), ...DEFAULT_DEVICES];
+}
 
 /** The rules of a config, in its order. Throws a Failure that points at the value that cannot be one. */
 export function readDeviceRules(devices: readonly LinuxDeviceCgroup[]): DeviceRule[] {

@@ -22,10 +22,17 @@ import {
 } from "#abi";
 import { syscall } from "#host";
 import { check } from "./errno.ts";
+import { readText } from "./fs.ts";
 import { prctl } from "./process.ts";
 import { struct } from "./struct.ts";
 
 export const geteuid = (): number => syscall(SYS_geteuid);
+
+/** The map of a user namespace in which every id is what it is for the kernel (user_namespaces(7)). */
+const ALL_IDS = /^\s*0\s+0\s+4294967295\s*$/;
+
+/** Whether the caller's privilege is that of a user namespace only, and not the machine's. */
+export const inUserNamespace = (): boolean => !ALL_IDS.test(readText("/proc/self/uid_map"));
 
 export function setsid(): void {
   check(syscall(SYS_setsid), "setsid");
@@ -48,10 +55,15 @@ export function setUid(uid: number): void {
   check(syscall(SYS_setresuid, uid, uid, uid), "setresuid", uid);
 }
 
-/** prlimit(2) of the calling process; the values are exact up to 2^64 - 1 (RLIM_INFINITY). */
-export function setRlimit(resource: number, soft: number | bigint, hard: number | bigint): void {
+/** prlimit(2); 0 is the calling process. The values are exact up to 2^64 - 1 (RLIM_INFINITY). */
+export function setRlimit(
+  resource: number,
+  soft: number | bigint,
+  hard: number | bigint,
+  pid = 0,
+): void {
   const limit = new BigUint64Array([BigInt(soft), BigInt(hard)]);
-  check(syscall(SYS_prlimit64, 0, resource, limit, null), "prlimit64", `${soft}:${hard}`);
+  check(syscall(SYS_prlimit64, pid, resource, limit, null), "prlimit64", `${soft}:${hard}`);
 }
 
 /** A set of capabilities: bit n is the capability with number n. */

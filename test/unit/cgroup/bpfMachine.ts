@@ -40,22 +40,25 @@ export function instructionsOf(program: Uint32Array): Instruction[] {
   );
 }
 
-/** Runs a program on a context and returns its result, the register 0. */
-export function run(program: Uint32Array, context: DataView): bigint {
+/**
+ * Makes a program ready to run on contexts; it returns register 0. Registers hold what fits into 32 bits without a sign:
+ * device filters load no more, and their 64-bit operations do not leave that.
+ */
+export function machine(program: Uint32Array): (context: DataView) => number {
   const instructions = instructionsOf(program);
-  const registers = new BigInt64Array(11);
-  for (let at = 0; ; at++) {
-    const instruction = instructions[at];
-    if (instruction === undefined) throw new Error(`execution left the program at ${at}`);
-    const { code, destination, offset, value } = instruction;
-    if (code === (BPF_JMP | BPF_EXIT)) return registers[0] as bigint;
-    if (code === (BPF_JMP | BPF_JA)) at += offset;
-    else if ((code & 7) === BPF_JMP32)
-      at += jumps(code, Number(BigInt.asUintN(32, registers[destination] as bigint)), value >>> 0)
-        ? offset
-        : 0;
-    else registers[destination] = result(instruction, registers[destination] as bigint, context);
-  }
+  const registers = new Uint32Array(11);
+  return (context) => {
+    for (let at = 0; ; at++) {
+      const instruction = instructions[at];
+      if (instruction === undefined) throw new Error(`execution left the program at ${at}`);
+      const { code, destination, offset, value } = instruction;
+      const register = registers[destination] as number;
+      if (code === (BPF_JMP | BPF_EXIT)) return registers[0] as number;
+      if (code === (BPF_JMP | BPF_JA)) at += offset;
+      else if ((code & 7) === BPF_JMP32) at += jumps(code, register, value >>> 0) ? offset : 0;
+      else registers[destination] = result(instruction, register, context);
+    }
+  };
 }
 
 function jumps(code: number, register: number, value: number): boolean {
@@ -65,12 +68,12 @@ function jumps(code: number, register: number, value: number): boolean {
   throw new Error(`unknown jump ${code}`);
 }
 
-function result({ code, offset, value }: Instruction, register: bigint, context: DataView): bigint {
-  if (code === (BPF_LDX | BPF_MEM | BPF_W)) return BigInt(context.getUint32(offset, true));
-  if (code === (BPF_LDX | BPF_MEM | BPF_H)) return BigInt(context.getUint16(offset, true));
-  if (code === (BPF_ALU64 | BPF_AND)) return register & BigInt(value);
-  if (code === (BPF_ALU64 | BPF_MOV)) return BigInt(value);
-  throw new Error(`unknown instruction ${code}`);
+function result({ code, offset, value }: Instruction, register: number, context: DataView): number {
+  if (code === (BPF_LDX | BPF_MEM | BPF_W)) return context.getUint32(offset, true);
+  if (code === (BPF_LDX | BPF_MEM | BPF_H)) return context.getUint16(offset, true);
+  if (code === (BPF_ALU64 | BPF_AND)) return register & value;
+  if (code === (BPF_ALU64 | BPF_MOV) && value >= 0) return value;
+  throw new Error(`unknown instruction ${code} ${value}`);
 }
 
 /** The indexes of the instructions that no execution can come to: the kernel refuses a program with such. */

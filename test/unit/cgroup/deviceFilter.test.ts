@@ -4,12 +4,14 @@ import type { LinuxDeviceCgroup } from "@opencontainers-types";
 import { BPF_DEVCG_DEV_BLOCK, BPF_DEVCG_DEV_CHAR } from "#abi";
 import { deviceProgram } from "../../../src/cgroup/deviceFilter.ts";
 import {
-  DEFAULT_RULES,
   type DeviceRule,
+  EVERY_ACCESS,
   readDeviceRules,
+  withDefaults,
 } from "../../../src/cgroup/deviceRules.ts";
 import { Failure } from "../../../src/failure.ts";
-import { instructionsOf, run, unreachable } from "./bpfMachine.ts";
+import { sequence } from "../../random.ts";
+import { instructionsOf, machine, unreachable } from "./bpfMachine.ts";
 
 const MKNOD = 1;
 const READ = 2;
@@ -22,18 +24,18 @@ interface Request {
   access: number;
 }
 
-/** What the program, or its absence, says. */
-function granted(
-  program: Uint32Array | undefined,
-  { type, major, minor, access }: Request,
-): boolean {
-  if (program === undefined) return true;
+/** What a program, or its absence, says. */
+function judge(program: Uint32Array | undefined): (request: Request) => boolean {
+  if (program === undefined) return () => true;
+  const decide = machine(program);
   const context = new DataView(new ArrayBuffer(12));
-  context.setUint16(0, type === "b" ? BPF_DEVCG_DEV_BLOCK : BPF_DEVCG_DEV_CHAR, true);
-  context.setUint16(2, access, true);
-  context.setUint32(4, major, true);
-  context.setUint32(8, minor, true);
-  return run(program, context) === 1n;
+  return ({ type, major, minor, access }) => {
+    context.setUint16(0, type === "b" ? BPF_DEVCG_DEV_BLOCK : BPF_DEVCG_DEV_CHAR, true);
+    context.setUint16(2, access, true);
+    context.setUint32(4, major, true);
+    context.setUint32(8, minor, true);
+    return decide(context) === 1;
+  };
 }
 
 /** What the rules say, read plainly: in order, each access for itself. */
@@ -53,56 +55,50 @@ const matches = (rule: DeviceRule, request: Request): boolean =>
     (field) => rule[field] === undefined || rule[field] === request[field],
   );
 
-function* requests(): Generator<Request> {
-  for (const type of ["b", "c"] as const)
-    for (const major of [0, 1, 2, 0x80000000, 0xffffffff])
-      for (const minor of [0, 1, 2, 0x80000000, 0xffffffff])
-        for (let access = 1; access <= (MKNOD | READ | WRITE); access++)
-          yield { type, major, minor, access };
-}
-
-/** A repeatable sequence of whole numbers below a limit (a linear congruential generator). */
-function numbers(seed: number): (limit: number) => number {
-  let state = seed;
-  return (limit) => {
-    state = (Math.imul(state, 1664525) + 1013904223) >>> 0;
-    return Math.floor((state / 2 ** 32) * limit);
-  };
-}
+/** Every kind of access to devices of which rules know the number, or part of it, or nothing. */
+const REQUESTS: readonly Request[] = (["b", "c"] as const).flatMap((type) =>
+  [1, 2, 0xffffffff].flatMap((major) =>
+    [0, 3, 0x80000000].flatMap((minor) =>
+      [1, 2, 3, 4, 5, 6, 7].map((access) => ({ type, major, minor, access })),
+    ),
+  ),
+);
 
 function randomRules(next: (limit: number) => number): DeviceRule[] {
   const one = <T>(values: readonly T[]): T => values[next(values.length)] as T;
-  return Array.from({ length: next(9) }, () => ({
+  const rules = Array.from({ length: next(12) }, () => ({
     allow: next(2) === 1,
     type: one([undefined, "b", "c", "c"] as const),
     major: one([undefined, 1, 1, 2, 0xffffffff]),
-    minor: one([undefined, undefined, 0, 1, 0x80000000]),
+    minor: one([undefined, undefined, 0, 3, 0x80000000]),
     access: one([1, 2, 3, 4, 5, 6, 7, 7, 7]),
   }));
+  return next(2) === 1 ? withDefaults(rules) : rules;
 }
 
 test("programs say what generated rules say, and the kernel would take them", () => {
-  const next = numbers(20_211);
+  const next = sequence(20_211);
   let programs = 0;
-  for (let round = 0; round < 300; round++) {
+  for (let round = 0; round < 2000; round++) {
     const rules = randomRules(next);
     const program = deviceProgram(rules);
     if (program !== undefined) {
       programs++;
       deepEqual(unreachable(program), [], JSON.stringify(rules));
     }
-    for (const request of requests())
-      if (granted(program, request) !== expected(rules, request))
+    const granted = judge(program);
+    for (const request of REQUESTS)
+      if (granted(request) !== expected(rules, request))
         throw new Error(`${JSON.stringify(request)} under ${JSON.stringify(rules)}`);
   }
-  ok(programs > 200);
+  ok(programs > 1700);
 });
 
 const denyAll: LinuxDeviceCgroup = { allow: false, access: "rwm" };
 const allowAll: LinuxDeviceCgroup = { allow: true, access: "rwm" };
 
 const filter = (...devices: LinuxDeviceCgroup[]): Uint32Array | undefined =>
-  deviceProgram([...readDeviceRules(devices), ...DEFAULT_RULES]);
+  deviceProgram(withDefaults(readDeviceRules(devices)));
 
 /** A request in the kernel's own notation: `c 1:3 rw`. */
 function asks(program: Uint32Array | undefined, text: string): boolean {
@@ -112,7 +108,7 @@ function asks(program: Uint32Array | undefined, text: string): boolean {
     (bits, letter) => bits | ({ m: 1, r: 2, w: 4 }[letter] as number),
     0,
   );
-  return granted(program, { type, major, minor, access });
+  return judge(program)({ type, major, minor, access });
 }
 
 describe("with the default rules", () => {
@@ -145,12 +141,21 @@ describe("with the default rules", () => {
   });
 
   test("the filter of the default config is short", () => {
-    ok(instructionsOf(filter(denyAll) as Uint32Array).length <= 27);
+    ok(instructionsOf(filter(denyAll) as Uint32Array).length <= 30);
+  });
+
+  test("what engines say of the default devices adds nothing to it", () => {
+    const engines = ["1:3", "1:5", "1:7", "1:8", "1:9", "5:0", "5:2", "10:200"].map((device) => {
+      const [major, minor] = device.split(":").map(Number) as [number, number];
+      return { allow: true, type: "c" as const, major, minor, access: "rwm" };
+    });
+    const nodes = { allow: true, type: "c" as const, access: "m" };
+    deepEqual(filter(denyAll, nodes, ...engines), filter(denyAll));
   });
 
   test("a question about no access at all is granted", () => {
     // access(2) with X_OK or F_OK: nothing is read or written.
-    ok(granted(filter(denyAll), { type: "b", major: 8, minor: 0, access: 0 }));
+    ok(judge(filter(denyAll))({ type: "b", major: 8, minor: 0, access: 0 }));
   });
 
   test("no program where everything is allowed", () => {
@@ -196,8 +201,37 @@ describe("with the default rules", () => {
     ok(!asks(program, "b 7:2 r") && !asks(program, "b 7:1 w"));
   });
 
+  test("nodes of any device may be made, but for those that are the exception", () => {
+    const exception: LinuxDeviceCgroup = {
+      allow: false,
+      type: "c",
+      major: 10,
+      minor: 229,
+      access: "rwm",
+    };
+    ok(asks(filter(denyAll, exception), "c 10:229 m"));
+    const program = filter(allowAll, exception);
+    ok(asks(program, "c 10:228 m") && !asks(program, "c 10:229 m"));
+  });
+
   test("a config cannot take the default devices away", () => {
     ok(asks(filter({ allow: false, type: "c", major: 1, minor: 3, access: "rwm" }), "c 1:3 rw"));
+  });
+});
+
+test("more rules than the kernel's verifier follows are refused", () => {
+  const rules = (length: number): DeviceRule[] =>
+    Array.from({ length }, (_, minor) => ({
+      allow: true,
+      type: "c",
+      major: 7,
+      minor,
+      access: EVERY_ACCESS,
+    }));
+  ok(deviceProgram(rules(8190)) !== undefined);
+  throws(() => deviceProgram(rules(8191)), {
+    name: "RangeError",
+    message: /over 8192 comparisons/,
   });
 });
 
