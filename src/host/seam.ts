@@ -41,4 +41,9 @@ export interface Host {
    * never returns here. Throws in Node.
    */
   readonly fork: (cloneArgs: Uint8Array, child: () => never) => number;
+  /**
+   * A module that few calls need, there at once: `load(import("./x.ts"))`. Throws what the module throws, and in Node,
+   * where an import has to be waited for, always.
+   */
+  readonly load: <Module>(imported: Promise<Module>) => Module;
 }

@@ -104,6 +104,10 @@ export const fork: Host["fork"] = () => {
   throw new TypeError("Node.js has many threads and cannot fork: run the tsrun binary");
 };
 
+export const load: Host["load"] = () => {
+  throw new TypeError("Node.js waits for its modules: run the tsrun binary");
+};
+
 export const args: Host["args"] = () => process.argv.slice(1);
 
 export const env: Host["env"] = (name) => process.env[name];

@@ -5,7 +5,7 @@
  * main.c finds them by, the entry first.
  */
 import { execFileSync } from "node:child_process";
-import { mkdirSync, rmSync, writeFileSync } from "node:fs";
+import { mkdirSync, readFileSync, rmSync, writeFileSync } from "node:fs";
 import { basename, dirname } from "node:path";
 import { fileURLToPath } from "node:url";
 import { parseArgs } from "node:util";
@@ -34,9 +34,9 @@ const files = Object.entries(outputs)
   .sort(([, a], [, b]) => Number(b.entryPoint === entry) - Number(a.entryPoint === entry))
   .map(([path]) => path);
 for (const file of files) {
-  // Names for stack traces are kept in a debug build only; import() needs those of its own module to find another.
-  const imports = outputs[file]?.imports.some(({ kind }) => kind === "dynamic-import");
-  const strip = debug || imports ? [] : ["--strip"];
+  loadAtOnce(file);
+  // Names for stack traces are kept in a debug build only.
+  const strip = debug ? [] : ["--strip"];
   execFileSync(compiler, [...strip, file, `${file}.bc`, basename(file)], { stdio: "inherit" });
 }
 writeFileSync(`${outdir}/modules.S`, moduleTable(files));
@@ -67,6 +67,12 @@ function bundle(entryPoint: string, directory: string) {
     logLevel: "warning",
     metafile: true,
   });
+}
+
+/** Has the module's dynamic imports return the module, not a promise of it (`load` of the seam). */
+function loadAtOnce(file: string): void {
+  const text = readFileSync(file, "utf8");
+  writeFileSync(file, text.replaceAll(/\bimport\("\.\/([\w.-]+)"\)/g, 'nativeHost.load("$1")'));
 }
 
 /** `struct module modules[]` of host.h, with the bytecode in read-only memory. */

@@ -254,10 +254,32 @@ static JSValue native_env(JSContext *ctx, JSValueConst self, int argc, JSValueCo
     return value ? bytes_of(ctx, value) : JS_UNDEFINED;
 }
 
+/* What the program writes as import(), which in this engine needs no waiting: the build puts this in its place. */
+static JSValue native_load(JSContext *ctx, JSValueConst self, int argc, JSValueConst *argv)
+{
+    (void)self, (void)argc;
+    const char *name = JS_ToCString(ctx, argv[0]);
+    if (!name)
+        return JS_EXCEPTION;
+    JSValue module = JS_LoadModule(ctx, "", name);
+    JS_FreeCString(ctx, name);
+    JSContext *job_context;
+    while (!JS_IsException(module) && JS_PromiseState(ctx, module) == JS_PROMISE_PENDING)
+        if (JS_ExecutePendingJob(JS_GetRuntime(ctx), &job_context) <= 0)
+            return JS_ThrowInternalError(ctx, "a module that is loaded must not wait");
+    if (JS_IsException(module))
+        return module;
+    JSValue result = JS_PromiseResult(ctx, module);
+    bool is_loaded = JS_PromiseState(ctx, module) == JS_PROMISE_FULFILLED;
+    JS_FreeValue(ctx, module);
+    return is_loaded ? result : JS_Throw(ctx, result);
+}
+
 static const JSCFunctionListEntry natives[] = {
     JS_CFUNC_DEF("syscall", 7, native_syscall), JS_CFUNC_DEF("address", 1, native_address),
     JS_CFUNC_DEF("fork", 2, native_fork),       JS_CFUNC_DEF("encode", 1, native_encode),
     JS_CFUNC_DEF("decode", 1, native_decode),   JS_CFUNC_DEF("env", 1, native_env),
+    JS_CFUNC_DEF("load", 1, native_load),
 };
 
 bool define_natives(JSContext *ctx, int argc, char **argv)
