@@ -1,73 +1,59 @@
-/** How a container comes into a cgroup: the choices of --cgroup-manager. */
-import { doing, Failure } from "../failure.ts";
-import { using } from "../linux/fs.ts";
-import { cgroupOf } from "../linux/proc.ts";
-import { createCgroup, refuseOccupied, refuseThreaded } from "./group.ts";
-import { inGroup } from "./hierarchy.ts";
-import { groupPath } from "./path.ts";
+/** How a container comes into a cgroup, as --cgroup-manager says. */
+import { load } from "#host";
+import { cgroupfs } from "./cgroupfs.ts";
+import type { Setting } from "./setting.ts";
+
+/** What a config says about its container's group. */
+export interface CgroupRequest {
+  /** `linux.cgroupsPath`. */
+  cgroupsPath: string | undefined;
+  id: string;
+  /** Of these a manager that keeps limits of its own must know. */
+  settings: readonly Setting[];
+  annotations: Readonly<Record<string, string>>;
+}
+
+/** A systemd unit that holds a group. */
+export interface Scope {
+  unit: string;
+  /** Whether it is one of the user's systemd instance, not of the system's. */
+  user: boolean;
+}
 
 /** A container's group, chosen and not made yet. */
 export interface ChosenCgroup {
   /** Below the mount, as in /proc/<pid>/cgroup, for the state to record; undefined: the container gets no group. */
   readonly path: string | undefined;
+  readonly scope?: Scope;
   /**
-   * Makes the group and starts the container's first process in it. `start` is called once: with the group's directory
-   * for CLONE_INTO_CGROUP where processes are placed before they begin, with undefined where they are moved by pid.
-   * Throws a Failure if the group cannot be made, and then has made nothing; what `start` throws goes through, and then
-   * the group is there to be removed.
+   * Whether the process is moved into the group by its pid, after it was made: it must wait for that before it makes
+   * its cgroup namespace, which is rooted where its maker stands (cgroup_namespaces(7)).
    */
-  readonly place: <Child extends { pid: number }>(
-    start: (group: number | undefined) => Child,
-  ) => Placed<Child>;
-}
-
-export interface Placed<Child> {
-  child: Child;
-  /** The group's directory, which the caller closes; undefined without a group. */
-  group: number | undefined;
+  readonly movesProcess: boolean;
+  /**
+   * Makes the group and has the container's first process started in it. `start` is called once, with the group's
+   * directory for CLONE_INTO_CGROUP, or with undefined if the process is to be moved. Returns the group's directory,
+   * which the caller closes; undefined without a group. Whatever it throws, the group is not there then.
+   */
+  readonly place: (start: (group: number | undefined) => { pid: number }) => number | undefined;
 }
 
 /**
- * Chooses the container's group by `linux.cgroupsPath` and makes nothing. Throws a Failure if others use the group, so
- * that what the state records may be killed and removed as the container's own.
+ * Chooses the container's group and makes nothing. Throws a Failure if others use the group, so that what the state
+ * records may be killed and removed as the container's own.
  */
-export type CgroupDriver = (cgroupsPath: string | undefined, id: string) => ChosenCgroup;
+export type CgroupDriver = (request: CgroupRequest) => ChosenCgroup;
 
-/** The cgroup v2 filesystem itself. */
-const cgroupfs: CgroupDriver = (cgroupsPath, id) => {
-  const inConfig = cgroupsPath ? "/linux/cgroupsPath" : undefined;
-  const path = doing("choosing the container's cgroup", inConfig, () => {
-    const chosen = groupPath(cgroupsPath, id, ownGroup);
-    inGroup(chosen, (group) => refuseOccupied(group, chosen));
-    return chosen;
-  });
-  return {
-    path,
-    place(start) {
-      const group = doing("placing the container", inConfig, () => createCgroup(path));
-      try {
-        return { child: start(group), group };
-      } catch (error) {
-        // Looked at only now: reading a group's type costs as much as all the rest, and clone3(2) says EOPNOTSUPP.
-        using(group, (fd) =>
-          doing("placing the container", inConfig, () => refuseThreaded(fd, path)),
-        );
-        throw error;
-      }
-    },
-  };
-};
-
-function ownGroup(): string {
-  const own = cgroupOf("self");
-  if (own === undefined) throw new Failure("/proc/self/cgroup names no cgroup v2 group");
-  return own;
-}
+const systemd: CgroupDriver = (request) => load(import("./systemd/driver.ts")).systemd(request);
 
 /** Containers stay in the group of their creator, as with crun. */
 const disabled: CgroupDriver = () => ({
   path: undefined,
-  place: (start) => ({ child: start(undefined), group: undefined }),
+  movesProcess: false,
+  place: (start) => {
+    start(undefined);
+    return undefined;
+  },
 });
 
-export const cgroupDrivers = { cgroupfs, disabled };
+export const cgroupDrivers = { cgroupfs, systemd, disabled };

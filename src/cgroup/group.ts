@@ -14,9 +14,10 @@ import {
   O_WRONLY,
   POLLPRI,
 } from "#abi";
-import { Failure } from "../failure.ts";
+import { doing, Failure } from "../failure.ts";
 import { isErrno, unless } from "../linux/errno.ts";
 import {
+  close,
   mkdirAt,
   openAt,
   readBytes,
@@ -26,7 +27,9 @@ import {
   using,
   writeText,
 } from "../linux/fs.ts";
+import { cgroupOf } from "../linux/proc.ts";
 import { poll } from "../linux/signals.ts";
+import { handOnControllers } from "./controllers.ts";
 import { inGroup, inHierarchy, openBelow } from "./hierarchy.ts";
 
 /**
@@ -39,6 +42,7 @@ export function createCgroup(path: string): number {
     const made: string[] = [];
     try {
       makeGroup(root, below, made);
+      handOnControllers(root, split(below)[0]);
       if (!made.includes(below))
         using(openBelow(root, below), (group) => refuseOccupied(group, path));
       return openBelow(root, below);
@@ -101,6 +105,25 @@ export function refuseThreaded(group: number, path: string): void {
     throw new Failure(
       `the cgroup ${path} takes no process (its type is "${type}"): a group above it is threaded`,
     );
+}
+
+/**
+ * Opens the group in which a process begins that is executed in a running container: the container's, or, if that hands
+ * controllers on to groups that the container has made, and takes no process any more, the one that its first process is
+ * in. Throws a Failure if that process has left the container's group.
+ */
+export function openForExec(path: string, firstProcess: number): number {
+  return doing(`choosing a cgroup in ${path} for the process`, undefined, () =>
+    inHierarchy((root) => {
+      const group = openBelow(root, path.slice(1));
+      if (readText("cgroup.subtree_control", group).trimEnd() === "") return group;
+      close(group);
+      const current = cgroupOf(firstProcess);
+      if (current === undefined || !`${current}/`.startsWith(`${path}/`))
+        throw new Failure(`the container's first process is in the cgroup ${current}`);
+      return openBelow(root, current.slice(1));
+    }),
+  );
 }
 
 function remedy(error: unknown): string | undefined {

@@ -1,39 +1,40 @@
-/** `linux.resources` other than devices (config-linux.md, Control groups). */
-import type { LinuxResources } from "@opencontainers-types";
-
-/** Members in which 0 and -1 ask for nothing, as runc reads them: a new group has no limit. */
-const AMOUNTS = ["memory", "cpu", "pids", "blockIO", "network"] as const;
-/** Members whose every entry asks for something: a limit of 0 there is a limit. */
-const ENTRIES = ["hugepageLimits", "rdma", "unified"] as const;
-
 /**
- * JSON pointers of what a config asks for and this version does not do, for the caller to refuse rather than to ignore.
- * Engines write much that asks for nothing: null, "", false, 0, -1, empty lists and objects.
+ * `linux.resources` other than devices (config-linux.md, Control groups), as what is written to the files of a group.
+ * This is the one place that knows how: create and update use it, and the drivers of both kinds. docs/cgroups.md has all
+ * of it as a table.
  */
-export function unsupportedResources(resources: LinuxResources | null | undefined): string[] {
-  const asked = [
-    ...AMOUNTS.flatMap((name) => members(resources, name).filter(([, value]) => isAmount(value))),
-    ...ENTRIES.flatMap((name) => members(resources, name).filter(([, value]) => value !== null)),
-  ];
-  return asked.map(([pointer]) => pointer);
+import type { LinuxResources } from "@opencontainers-types";
+import { blockIOSettings } from "./blockIO.ts";
+import { cpuSettings, cpuWarnings } from "./cpu.ts";
+import { hugepageSettings } from "./hugepages.ts";
+import { refuseInexpressible } from "./inexpressible.ts";
+import { memorySettings } from "./memory.ts";
+import { pidsSettings } from "./pids.ts";
+import { rdmaSettings } from "./rdma.ts";
+import type { Setting } from "./setting.ts";
+import { unifiedSettings } from "./unified.ts";
+
+export interface ResourcePlan {
+  /** To be written in this order. */
+  settings: Setting[];
+  /** What is asked for and does not happen. */
+  warnings: string[];
 }
 
-/** The members of a member of `linux.resources`, by JSON pointer. */
-const members = (
-  resources: LinuxResources | null | undefined,
-  name: keyof LinuxResources,
-): [pointer: string, value: unknown][] =>
-  Object.entries(resources?.[name] ?? {}).map(([key, value]) => [
-    `/linux/resources/${name}/${escapeToken(key)}`,
-    value,
-  ]);
-
-function isAmount(value: unknown): boolean {
-  if (Array.isArray(value)) return value.length > 0;
-  if (typeof value === "number" || typeof value === "bigint")
-    return ![0, -1].includes(Number(value));
-  return Boolean(value);
+/** Throws a Failure, with its JSON pointer, for a value that cannot be. */
+export function planResources(resources: LinuxResources = {}): ResourcePlan {
+  refuseInexpressible(resources);
+  return {
+    settings: [
+      ...pidsSettings(resources.pids),
+      ...memorySettings(resources.memory),
+      ...blockIOSettings(resources.blockIO),
+      ...cpuSettings(resources.cpu),
+      ...hugepageSettings(resources.hugepageLimits),
+      ...rdmaSettings(resources.rdma),
+      // The last word, as with runc and crun.
+      ...unifiedSettings(resources.unified),
+    ],
+    warnings: cpuWarnings(resources.cpu),
+  };
 }
-
-/** RFC 6901, section 3. */
-const escapeToken = (key: string): string => key.replaceAll("~", "~0").replaceAll("/", "~1");

@@ -1,6 +1,7 @@
 /** What every command is: its words on the command line and in the help, and the call of the runtime that it makes. */
-import type { State } from "@opencontainers-types";
 import type { Context, CreateOptions, RunOptions } from "../runtime/context.ts";
+import type { ContainerEvent, EventsOptions } from "../runtime/events.ts";
+import type { ContainerState } from "../runtime/state.ts";
 import type { GlobalFlags } from "./globals.ts";
 
 /** The part of the runtime that commands call; tests record the calls instead. */
@@ -9,14 +10,26 @@ export interface Runtime {
   /** Returns the exit status of the container's process. */
   run: (context: Context, options: RunOptions) => number;
   start: (context: Context, id: string) => void;
-  state: (context: Context, id: string) => State;
+  state: (context: Context, id: string) => ContainerState;
   kill: (context: Context, id: string, signal: number, options: { all: boolean }) => void;
   remove: (context: Context, id: string, options: { force: boolean }) => void;
+  pause: (context: Context, id: string) => void;
+  resume: (context: Context, id: string) => void;
+  /** `document` is JSON in the form of linux.resources. */
+  update: (context: Context, id: string, document: string) => void;
+  events: (
+    context: Context,
+    id: string,
+    options: EventsOptions,
+    tell: (event: ContainerEvent) => void,
+  ) => void;
+  processes: (context: Context, id: string) => number[];
+  processTable: (context: Context, id: string, options: readonly string[]) => Uint8Array[];
 }
 
 export interface Output {
   /** To standard output. */
-  write: (text: string) => void;
+  write: (text: string | Uint8Array) => void;
   /** To standard error. */
   writeError: (text: string) => void;
 }
@@ -28,13 +41,19 @@ export interface Environment {
   output: Output;
 }
 
-/** Descriptions by flags in commander's notation: `-b, --bundle <path>`. */
+/**
+ * Descriptions by flags in commander's notation: `-b, --bundle <path>`. With `...` at the end an option may be given
+ * several times, and its values are a list.
+ */
 export type OptionTable = Readonly<Record<string, string>>;
 
 export interface Command<Flags = object> {
   /** One line, for the list of commands. */
   summary: string;
-  /** `<needed>` and `[optional]`. */
+  /**
+   * `<needed>` and `[optional]`; `[another's...]`, as the last one, are the words of another program: after the first
+   * argument nothing is an option of this one.
+   */
   arguments: readonly string[];
   options: OptionTable;
   /** Paragraphs for the command's own help. */
@@ -62,3 +81,7 @@ export type LineReader = (argv: readonly string[], output: Output) => CommandLin
 /** What several commands say of their argument. */
 export const EXISTING_CONTAINER =
   '"<container-id>" is your name for the instance of the container.';
+
+/** Whether a command ends with the words of another program. */
+export const passesWordsOn = (command: Command): boolean =>
+  command.arguments.at(-1)?.endsWith("...]") ?? false;

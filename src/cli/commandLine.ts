@@ -1,7 +1,13 @@
 /** The command line as commander reads it, which declares all of it: for help, for mistakes, and for every spelling. */
 import { CommanderError, Option, Command as Parser } from "commander";
 import { Failure } from "../failure.ts";
-import type { Call, CommandLine, OptionTable, Output } from "./command.ts";
+import {
+  type Call,
+  type CommandLine,
+  type OptionTable,
+  type Output,
+  passesWordsOn,
+} from "./command.ts";
 import { commands } from "./commands.ts";
 import { type GlobalFlags, globalOptions } from "./globals.ts";
 import { versionText } from "./version.ts";
@@ -33,8 +39,14 @@ class QuietParser extends Parser {
 }
 
 function declare(parser: Parser, options: OptionTable): void {
-  for (const flags in options) parser.addOption(new Option(flags, options[flags]));
+  for (const flags in options) {
+    const option = new Option(flags, options[flags]);
+    if (flags.endsWith("...")) option.argParser(collect);
+    parser.addOption(option);
+  }
 }
+
+const collect = (value: string, before: readonly string[] = []): string[] => [...before, value];
 
 function readCall(argv: readonly string[], output: Output): Call | undefined {
   let call: Call | undefined;
@@ -75,6 +87,7 @@ function wholeProgram(output: Output, choose: (call: Call) => void): Parser {
     const parser = program.command(name).summary(command.summary);
     parser.description(`${command.summary}\n\n${command.details}`);
     declare(parser, command.options);
+    parser.passThroughOptions(passesWordsOn(command));
     for (const argument of command.arguments) parser.argument(argument);
     parser.action(() => choose({ command, args: parser.args, flags: parser.opts() }));
   }

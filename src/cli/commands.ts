@@ -2,18 +2,28 @@
 import type { Command } from "./command.ts";
 import { create } from "./create.ts";
 import { remove } from "./delete.ts";
+import { events } from "./events.ts";
 import { kill } from "./kill.ts";
+import { pause } from "./pause.ts";
+import { ps } from "./ps.ts";
+import { resume } from "./resume.ts";
 import { run } from "./run.ts";
 import { spec } from "./spec.ts";
 import { start } from "./start.ts";
 import { state } from "./state.ts";
+import { update } from "./update.ts";
 
 export const commands: ReadonlyMap<string, Command> = new Map<string, Command>([
   ["create", create],
   ["delete", remove],
+  ["events", events],
   ["kill", kill],
+  ["pause", pause],
+  ["ps", ps],
+  ["resume", resume],
   ["run", run],
   ["spec", spec],
   ["start", start],
   ["state", state],
+  ["update", update],
 ]);

@@ -3,9 +3,9 @@
 import { AT_FDCWD, EEXIST } from "#abi";
 import { env } from "#host";
 import { Failure } from "../failure.ts";
-import { geteuid } from "../linux/credentials.ts";
+import { geteuid, inUserNamespace } from "../linux/credentials.ts";
 import { unless } from "../linux/errno.ts";
-import { mkdirAt, readlinkAt, readText } from "../linux/fs.ts";
+import { mkdirAt, readlinkAt } from "../linux/fs.ts";
 import { cleanPath } from "../linux/path.ts";
 import type { CgroupManager, Context } from "../runtime/context.ts";
 import type { OptionTable } from "./command.ts";
@@ -27,8 +27,9 @@ export const globalOptions: OptionTable = {
   "--root <path>":
     "directory for the state of containers, which should be in a tmpfs" +
     ' (default: "/run/tsrun", without privilege "$XDG_RUNTIME_DIR/tsrun")',
-  "--cgroup-manager <manager>": '"cgroupfs" or "disabled" (default: "cgroupfs")',
-  "--systemd-cgroup": "systemd as the cgroup manager: not supported yet",
+  "--cgroup-manager <manager>": '"cgroupfs", "systemd" or "disabled" (default: "cgroupfs")',
+  "--systemd-cgroup":
+    'the same as --cgroup-manager=systemd; cgroupsPath is then "slice:prefix:name"',
   "--rootless <mode>": 'accepted as runc does: "true", "false" or "auto" (default: "auto")',
 };
 
@@ -45,14 +46,11 @@ function checkRootless(mode = "auto"): void {
 }
 
 function toCgroupManager({
-  cgroupManager = "cgroupfs",
   systemdCgroup,
+  cgroupManager = systemdCgroup ? "systemd" : "cgroupfs",
 }: GlobalFlags): CgroupManager {
-  if (systemdCgroup || cgroupManager === "systemd")
-    throw new Failure("the systemd cgroup manager is not supported yet", {
-      hint: "use --cgroup-manager=cgroupfs",
-    });
-  if (cgroupManager === "cgroupfs" || cgroupManager === "disabled") return cgroupManager;
+  if (["cgroupfs", "systemd", "disabled"].includes(cgroupManager))
+    return cgroupManager as CgroupManager;
   throw new Failure(
     `--cgroup-manager is ${JSON.stringify(cgroupManager)}: expected cgroupfs, systemd or disabled`,
   );
@@ -72,11 +70,9 @@ function checkedRoot(path: string): string {
   return clean;
 }
 
-const ALL_IDS = /^\s*0\s+0\s+4294967295\s*$/;
-
 /** Whether this is not the host's root user; in a user namespace, unless $USER says root, as runc decides. */
 const belongsToUser = (): boolean =>
-  geteuid() !== 0 || (!ALL_IDS.test(readText("/proc/self/uid_map")) && env("USER") !== "root");
+  geteuid() !== 0 || (inUserNamespace() && env("USER") !== "root");
 
 /** The sticky bit keeps a directory below $XDG_RUNTIME_DIR from being cleaned up (XDG Base Directory Specification). */
 const STICKY_PRIVATE = 0o1700;

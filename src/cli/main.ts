@@ -1,5 +1,5 @@
 /** The entry of the binary. */
-import { args } from "#host";
+import { args, load } from "#host";
 import { writeAll } from "../linux/fs.ts";
 import { exit } from "../linux/process.ts";
 import type { LineReader, Runtime } from "./command.ts";
@@ -7,24 +7,29 @@ import { readPlainLine } from "./plainLine.ts";
 import { program } from "./program.ts";
 
 /** What each command needs of the runtime: modules of their own, so that a call loads no other's. */
-const parts: Readonly<Record<string, () => Promise<Partial<Runtime>>>> = {
-  create: () => import("../runtime/create.ts"),
-  run: () => import("../runtime/run.ts"),
-  start: () => import("../runtime/start.ts"),
-  state: () => import("../runtime/state.ts"),
-  kill: () => import("../runtime/kill.ts"),
-  delete: () => import("../runtime/delete.ts"),
+const parts: Readonly<Record<string, () => Partial<Runtime>>> = {
+  create: () => load(import("../runtime/create.ts")),
+  run: () => load(import("../runtime/run.ts")),
+  start: () => load(import("../runtime/start.ts")),
+  state: () => load(import("../runtime/state.ts")),
+  kill: () => load(import("../runtime/kill.ts")),
+  delete: () => load(import("../runtime/delete.ts")),
+  pause: () => load(import("../runtime/pause.ts")),
+  resume: () => load(import("../runtime/pause.ts")),
+  update: () => load(import("../runtime/update.ts")),
+  events: () => load(import("../runtime/events.ts")),
+  ps: () => load(import("../runtime/ps.ts")),
 };
 
 const output = {
-  write: (text: string) => writeAll(1, text),
+  write: (text: string | Uint8Array) => writeAll(1, text),
   writeError: (text: string) => writeAll(2, text),
 };
 
 /** Any argument that names a command loads its part: which of them is the command, the program finds out. */
-async function loadRuntime(argv: readonly string[]): Promise<Runtime> {
+function loadRuntime(argv: readonly string[]): Runtime {
   const names = argv.filter((arg) => Object.hasOwn(parts, arg));
-  return Object.assign({}, ...(await Promise.all(names.map((name) => parts[name]?.()))));
+  return Object.assign({}, ...names.map((name) => parts[name]?.()));
 }
 
 /** Arguments that are not UTF-8 are reported by the program, which reads them again. */
@@ -37,12 +42,10 @@ function readableArgs(): string[] {
 }
 
 /** commander is loaded for the lines that are not plain. */
-async function loadReader(argv: readonly string[]): Promise<LineReader> {
+function loadReader(argv: readonly string[]): LineReader {
   const plain = readPlainLine(argv);
-  return plain ? () => plain : (await import("./commandLine.ts")).readLine;
+  return plain ? () => plain : load(import("./commandLine.ts")).readLine;
 }
 
 const argv = readableArgs();
-const runtime = await loadRuntime(argv);
-const readLine = await loadReader(argv);
-exit(program(() => args().slice(1), readLine, runtime, output));
+exit(program(() => args().slice(1), loadReader(argv), loadRuntime(argv), output));

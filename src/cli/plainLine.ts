@@ -3,12 +3,12 @@
  * word or after `=`. They are read without commander, which takes 6 % of a whole `run` to load. It declares and reads all
  * the others, knows the help, and has the last word on what is wrong.
  */
-import type { CommandLine, OptionTable } from "./command.ts";
+import { type CommandLine, type OptionTable, passesWordsOn } from "./command.ts";
 import { commands } from "./commands.ts";
 import { type GlobalFlags, globalOptions } from "./globals.ts";
 
 interface Words {
-  flags: Record<string, string | boolean>;
+  flags: Record<string, string | boolean | string[]>;
   operands: string[];
 }
 
@@ -17,11 +17,13 @@ export function readPlainLine(argv: readonly string[]): CommandLine | undefined 
   const at = commandIndex(argv);
   const command = commands.get(argv[at] ?? "");
   const globals = command && readWords(globalOptions, argv.slice(0, at));
-  const own = globals && readWords(command.options, argv.slice(at + 1));
+  const hasRest = command !== undefined && passesWordsOn(command);
+  const own = globals && readWords(command.options, argv.slice(at + 1), hasRest);
   if (!own || globals.operands.length > 0) return undefined;
   const needed = command.arguments.filter((argument) => argument.startsWith("<")).length;
   const { operands: args, flags } = own;
-  if (args.length < needed || args.length > command.arguments.length) return undefined;
+  if (args.length < needed || (args.length > command.arguments.length && !hasRest))
+    return undefined;
   return { globals: globals.flags as GlobalFlags, call: () => ({ command, args, flags }) };
 }
 
@@ -32,21 +34,28 @@ function commandIndex(argv: readonly string[]): number {
   return at;
 }
 
-const takesValue = (word = ""): boolean => declaration(globalOptions, word)?.endsWith(">") ?? false;
+const takesValue = (word = ""): boolean => declaration(globalOptions, word)?.includes("<") ?? false;
 
-function readWords(options: OptionTable, words: readonly string[]): Words | undefined {
+/** `hasRest`: all from the first operand on are operands. */
+function readWords(
+  options: OptionTable,
+  words: readonly string[],
+  hasRest = false,
+): Words | undefined {
   const read: Words = { flags: {}, operands: [] };
   for (let at = 0; at < words.length; at++) {
     const word = words[at] as string;
     if (!word.startsWith("-")) {
+      if (hasRest) return { ...read, operands: words.slice(at) };
       read.operands.push(word);
       continue;
     }
     const [spelled, given] = split(word);
     const declared = declaration(options, spelled);
     if (declared === undefined) return undefined;
-    const value = declared.endsWith(">") ? (given ?? words[++at]) : undefined;
-    if (declared.endsWith(">") ? value === undefined || value.startsWith("-") : given !== undefined)
+    const isValued = declared.includes("<");
+    const value = isValued ? (given ?? words[++at]) : undefined;
+    if (isValued ? value === undefined || value.startsWith("-") : given !== undefined)
       return undefined;
     setFlag(read.flags, declared, value);
   }
@@ -72,5 +81,8 @@ function setFlag(flags: Words["flags"], declared: string, value: string | undefi
   const name = (isNegated ? long.slice(3) : long).replace(/-(.)/g, (_, letter) =>
     letter.toUpperCase(),
   );
-  flags[name] = value ?? !isNegated;
+  flags[name] =
+    value !== undefined && declared.endsWith("...")
+      ? [...((flags[name] as string[] | undefined) ?? []), value]
+      : (value ?? !isNegated);
 }

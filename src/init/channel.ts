@@ -13,11 +13,17 @@ export type FromInit =
   | { type: "failed"; failure: FailureData };
 
 /**
- * To the container's process: first `handover` with the socket that listens for `start` and the lock to hold until
- * execve; then, if there are hooks that wait for it, `proceed` when they have run; at last `recorded`, when the state on
- * disk knows of it.
+ * To the container's process: `sources`, as often as it takes, if it has a user namespace of its own, whose ids are
+ * mapped now; `placed`, if it is moved into its cgroup after it was made; then `handover` with the socket that listens
+ * for `start` and the lock to hold until execve; then, if there are hooks that wait for it, `proceed` when they have
+ * run; at last `recorded`, when the state on disk knows of it.
  */
-export type ToInit = { type: "handover" } | { type: "proceed" } | { type: "recorded" };
+export type ToInit =
+  | { type: "sources" }
+  | { type: "placed" }
+  | { type: "handover" }
+  | { type: "proceed" }
+  | { type: "recorded" };
 
 /** In bytes. Only errors have a length of their own. */
 const TO_INIT_MAX = 256;

@@ -1,9 +1,19 @@
 /** The device files and links that every container has (specification, "Default Devices" and "Default symlinks"). */
 
 import type { LinuxDevice } from "@opencontainers-types";
-import { AT_FDCWD, AT_SYMLINK_NOFOLLOW, EEXIST, S_IFBLK, S_IFCHR, S_IFIFO, S_IFMT } from "#abi";
+import {
+  AT_FDCWD,
+  AT_SYMLINK_NOFOLLOW,
+  EEXIST,
+  ENOENT,
+  S_IFBLK,
+  S_IFCHR,
+  S_IFIFO,
+  S_IFMT,
+  S_IFREG,
+} from "#abi";
 import { doing, Failure } from "../failure.ts";
-import { isErrno } from "../linux/errno.ts";
+import { isErrno, unless } from "../linux/errno.ts";
 import {
   access,
   chownAt,
@@ -11,12 +21,15 @@ import {
   makedev,
   mknodAt,
   type Status,
+  stat,
   statAt,
   symlinkAt,
   using,
 } from "../linux/fs.ts";
+import { attachMount, cloneMount } from "../linux/mount.ts";
 import { cleanPath } from "../linux/path.ts";
-import { makeDirectoryInRoot, splitPath } from "./inRoot.ts";
+import { makeDirectoryInRoot, makeFile, splitPath } from "./inRoot.ts";
+import type { OpenSource, Source } from "./sources.ts";
 
 /** access(2): whether the file is there. */
 const F_OK = 0;
@@ -41,14 +54,36 @@ const LINKS = [
 
 const TYPES: Readonly<Record<string, number>> = { c: S_IFCHR, u: S_IFCHR, b: S_IFBLK, p: S_IFIFO };
 
-/** Makes the default devices that are not configured in the container's /dev; the umask is 0. */
-export function makeDefaultDevices(dev: number, configured: readonly LinuxDevice[]): void {
-  const taken = new Set(configured.map(({ path }) => cleanPath(path)));
-  for (const [name, major, minor] of DEFAULT_DEVICES.filter(([name]) => !taken.has(`/dev/${name}`)))
-    doing(`making /dev/${name}`, undefined, () =>
-      makeNode(dev, name, S_IFCHR | DEFAULT_MODE, { major, minor }),
-    );
+/**
+ * Makes the default devices that are not configured in the container's /dev; the umask is 0. With `openHost` they are the
+ * host's: the root of a user namespace may not make devices (user_namespaces(7)).
+ */
+export function makeDefaultDevices(
+  dev: number,
+  configured: readonly LinuxDevice[],
+  openHost: OpenSource | undefined,
+): void {
+  for (const { name, number } of defaultDevices(configured))
+    doing(`making /dev/${name}`, undefined, () => {
+      if (openHost) bindDevice(dev, name, S_IFCHR, number, openHost(`/dev/${name}`));
+      else makeNode(dev, name, S_IFCHR | DEFAULT_MODE, number);
+    });
 }
+
+function defaultDevices(configured: readonly LinuxDevice[]) {
+  const taken = new Set(configured.map(({ path }) => cleanPath(path)));
+  return DEFAULT_DEVICES.filter(([name]) => !taken.has(`/dev/${name}`)).map(
+    ([name, major, minor]) => ({ name, number: { major, minor } }),
+  );
+}
+
+/** The devices of the host that a container with a user namespace of its own needs. */
+export const deviceSources = (configured: readonly LinuxDevice[]): Source[] => [
+  ...defaultDevices(configured).map(({ name }) => ({ path: `/dev/${name}`, pointer: undefined })),
+  ...configured.flatMap(({ path, type }, i) =>
+    TYPES[type] === S_IFIFO ? [] : [{ path: cleanPath(path), pointer: `/linux/devices/${i}/path` }],
+  ),
+];
 
 /** Makes the links of /dev, /dev/ptmx among them: devpts has its own. */
 export function makeLinks(dev: number): void {
@@ -67,11 +102,15 @@ function makeLink(dev: number, name: string, target: string): void {
   }
 }
 
-/** Makes the devices of linux.devices, and the directories that lead to them. */
-export function makeConfiguredDevices(root: number, devices: readonly LinuxDevice[]): void {
+/** Makes the devices of linux.devices, and the directories that lead to them; with `openHost` they are the host's. */
+export function makeConfiguredDevices(
+  root: number,
+  devices: readonly LinuxDevice[],
+  openHost: OpenSource | undefined,
+): void {
   devices.forEach((device, i) => {
     doing(`making the device ${device.path}`, `/linux/devices/${i}`, () =>
-      makeDevice(root, device),
+      makeDevice(root, device, openHost),
     );
   });
 }
@@ -79,18 +118,21 @@ export function makeConfiguredDevices(root: number, devices: readonly LinuxDevic
 function makeDevice(
   root: number,
   { path, type, major = 0, minor = 0, fileMode, uid = 0, gid = 0 }: LinuxDevice,
+  openHost: OpenSource | undefined,
 ): void {
   const format = TYPES[type];
   if (format === undefined)
     throw new Error(`there is no device type "${type}": it is c, u, b or p`);
   const { directory, name } = splitPath(path);
+  const number = { major: Number(major), minor: Number(minor) };
   using(makeDirectoryInRoot(root, directory), (parent) => {
-    const mode = format | (fileMode ?? DEFAULT_MODE);
-    const number = { major: Number(major), minor: Number(minor) };
-    const made = makeNode(parent, name, mode, number);
+    const bound = openHost && format !== S_IFIFO;
+    const made = bound
+      ? bindDevice(parent, name, format, number, openHost(cleanPath(path)))
+      : makeNode(parent, name, format | (fileMode ?? DEFAULT_MODE), number);
     if (!made && !isDevice(statAt(parent, name), format, number))
       throw new Error("another file has its name");
-    if (made && (uid !== 0 || gid !== 0)) chownAt(parent, name, uid, gid);
+    if (made && !bound && (uid !== 0 || gid !== 0)) chownAt(parent, name, uid, gid);
   });
 }
 
@@ -106,6 +148,29 @@ function makeNode(parent: number, name: string, mode: number, device: DeviceNumb
     if (!isErrno(error, EEXIST)) throw error;
     return false;
   }
+}
+
+/**
+ * Binds a device file of the host, with the owner and the mode that it has there. Whatever has its name stays as well,
+ * but for a plain file, which is where an earlier container had it.
+ */
+function bindDevice(
+  parent: number,
+  name: string,
+  format: number,
+  number: DeviceNumber,
+  source: number,
+): boolean {
+  return using(source, () => {
+    if (!isDevice(stat(source), format, number))
+      throw new Error(`the host's is not the device ${number.major}:${number.minor}`);
+    const existing = unless([ENOENT], () => statAt(parent, name));
+    if (existing && (existing.mode & S_IFMT) !== S_IFREG) return false;
+    using(makeFile(parent, name, DEFAULT_MODE), (target) =>
+      using(cloneMount(source), (mount) => attachMount(mount, target)),
+    );
+    return true;
+  });
 }
 
 function isDevice({ mode, rdev }: Status, format: number, { major, minor }: DeviceNumber): boolean {

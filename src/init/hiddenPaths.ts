@@ -36,9 +36,13 @@ export function maskPaths(root: number, paths: readonly string[]): void {
       const target = findInRoot(root, path, O_PATH);
       if (target === undefined) return;
       using(target, () => {
-        let cover: number;
-        if (isDirectory(target)) cover = empty ??= emptyDirectory();
-        else cover = devNull ??= openNull(root);
+        if (isDirectory(target) && empty === undefined) {
+          // The first gets the tmpfs itself: it must be attached for others to be cloned from it (before Linux 6.15).
+          empty = emptyDirectory();
+          attachMount(empty, target);
+          return;
+        }
+        const cover = isDirectory(target) ? (empty as number) : (devNull ??= openNull(root));
         using(cloneMount(cover), (mount) => attachMount(mount, target));
       });
     });

@@ -18,6 +18,7 @@ import {
 } from "../linux/fs.ts";
 import { chdir } from "../linux/namespaces.ts";
 import {
+  describeEnding,
   type Ending,
   exit,
   exitStatus,
@@ -29,7 +30,7 @@ import {
   wait,
 } from "../linux/process.ts";
 import { poll, resetSignalActions, unblockSignals } from "../linux/signals.ts";
-import { decode } from "../linux/text.ts";
+import { printable } from "../linux/text.ts";
 
 export type HookName =
   | "prestart"
@@ -39,10 +40,18 @@ export type HookName =
   | "poststart"
   | "poststop";
 
+/** Gives the environment of a hook that has none of its own. */
+type Inherited = () => readonly Uint8Array[];
+
 /** Runs hooks in order; throws the first one's Failure and does not go on to the next. */
-export function runHooks(name: HookName, hooks: readonly Hook[] | undefined, state: State): void {
+export function runHooks(
+  name: HookName,
+  hooks: readonly Hook[] | undefined,
+  state: State,
+  inherited: Inherited = ownEnvironment,
+): void {
   hooks?.forEach((hook, i) => {
-    runHook(name, hook, i, state);
+    runHook(name, hook, i, state, inherited);
   });
 }
 
@@ -50,7 +59,13 @@ export function runHooks(name: HookName, hooks: readonly Hook[] | undefined, sta
 const OUTPUT_SHOWN = 512;
 
 /** Runs the hook with the index `i` of its kind. Throws a Failure if it does not exit with 0 in time. */
-export function runHook(name: HookName, hook: Hook, i: number, state: State): void {
+export function runHook(
+  name: HookName,
+  hook: Hook,
+  i: number,
+  state: State,
+  inherited: Inherited = ownEnvironment,
+): void {
   const what = `the ${name} hook ${hook.path}`;
   const pointer = `/hooks/${name}/${i}`;
   // In the container the bundle is out of sight.
@@ -61,14 +76,14 @@ export function runHook(name: HookName, hook: Hook, i: number, state: State): vo
   try {
     writeAll(input, JSON.stringify(state));
     lseek(input, 0, SEEK_SET);
-    const { pid, pidfd } = spawn({}, () => execHook(hook, input, output, directory));
+    const { pid, pidfd } = spawn({}, () => execHook(hook, input, output, directory, inherited));
     const ending = using(pidfd, () => waitForHook(pid, pidfd, hook.timeout));
     if (ending === undefined)
       throw new Failure(`${what} ran longer than its timeout of ${hook.timeout} s and was killed`, {
         pointer,
       });
     if (exitStatus(ending) !== 0)
-      throw new Failure(`${what} ${described(ending)}${outputOf(output)}`, { pointer });
+      throw new Failure(`${what} ${describeEnding(ending)}${outputOf(output)}`, { pointer });
   } finally {
     close(input);
     close(output);
@@ -81,6 +96,7 @@ function execHook(
   input: number,
   output: number,
   directory: string,
+  inherited: Inherited,
 ): never {
   try {
     dup(input, 0);
@@ -91,11 +107,7 @@ function execHook(
     // A group of its own, so that a timeout reaches what the hook has started.
     setsid();
     unless([ENOENT, ENOTDIR, EACCES], () => chdir(directory));
-    const exec = prepareExec(
-      path,
-      args && args.length > 0 ? args : [path],
-      env ?? ownEnvironment(),
-    );
+    const exec = prepareExec(path, args && args.length > 0 ? args : [path], env ?? inherited());
     resetSignalActions();
     unblockSignals();
     return exec();
@@ -122,22 +134,8 @@ function waitForHook(
   return undefined;
 }
 
-const described = (ending: Ending): string =>
-  "exited" in ending
-    ? `exited with status ${ending.exited}`
-    : `was killed by signal ${ending.killed}`;
-
 function outputOf(output: number): string {
   lseek(output, Math.max(0, stat(output).size - OUTPUT_SHOWN), SEEK_SET);
   const text = printable(readBytes(output)).trim();
   return text === "" ? "" : `, saying: ${text}`;
-}
-
-/** A hook may write anything; what is not UTF-8 is shown byte by byte. */
-function printable(bytes: Uint8Array): string {
-  try {
-    return decode(bytes);
-  } catch {
-    return String.fromCharCode(...bytes);
-  }
 }

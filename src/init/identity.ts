@@ -28,15 +28,18 @@ const RESOURCES: Readonly<Record<string, number>> = {
   RLIMIT_STACK: abi.RLIMIT_STACK,
 };
 
-/** Raising a hard limit needs CAP_SYS_RESOURCE, so this comes before capabilities are dropped. */
-export function applyRlimits(rlimits: readonly POSIXRlimit[]): void {
+/**
+ * Sets the limits of the calling process, or of `pid`. Raising a hard limit needs CAP_SYS_RESOURCE on the host: a process
+ * does it for itself before it drops its capabilities, and for one in a user namespace its creator does it.
+ */
+export function applyRlimits(rlimits: readonly POSIXRlimit[], pid = 0): void {
   rlimits.forEach(({ type, soft, hard }, i) => {
     const pointer = `/process/rlimits/${i}`;
     const resource = RESOURCES[type];
     if (resource === undefined)
       throw new Failure(`there is no resource limit "${type}"`, { pointer: `${pointer}/type` });
     try {
-      setRlimit(resource, soft, hard);
+      setRlimit(resource, soft, hard, pid);
     } catch (cause) {
       throw new Failure(`setting ${type} to ${soft}:${hard}`, {
         cause,

@@ -34,7 +34,7 @@ import { resetSignalActions, unblockSignals } from "../linux/signals.ts";
 import { accept, send } from "../linux/socket.ts";
 import { decode, encode } from "../linux/text.ts";
 import { applyCapabilities, type CapabilityPlan, limitBounding } from "./capabilities.ts";
-import type { InitEnd } from "./channel.ts";
+import type { InitEnd, Message, ToInit } from "./channel.ts";
 import { adoptTerminal, mountConsole, openTerminal, type Terminal } from "./console.ts";
 import { makeConfiguredDevices, makeDefaultDevices, makeLinks } from "./devices.ts";
 import { environmentOf, listenVariables } from "./environment.ts";
@@ -47,11 +47,20 @@ import { type MountPlan, makeMounts, sealDev } from "./mounts.ts";
 import {
   enterNamespaces,
   makeNamespaces,
+  makesUserNamespace,
   type NamespacePlan,
   type OpenedNamespace,
 } from "./namespaces.ts";
 import { enterRoot, makeRootReadonly, prepareRoot, shareRoot } from "./root.ts";
+import {
+  directSources,
+  type OpenSource,
+  receiveSources,
+  type Source,
+  type Sources,
+} from "./sources.ts";
 import { sysctlPath, sysctlPointer } from "./sysctl.ts";
+import { becomeNamespaceRoot } from "./userNamespace.ts";
 
 /** All that was decided and opened before the fork. */
 export interface InitPlan {
@@ -64,6 +73,10 @@ export interface InitPlan {
   mounts: MountPlan[];
   namespaces: NamespacePlan;
   joins: OpenedNamespace[];
+  /** What the creator opens for the root of a user namespace; all other processes open it themselves. */
+  sources: Source[];
+  /** Whether the creator moves the process into its cgroup, and says so. */
+  awaitsPlacement: boolean;
   /** MS_* */
   propagation: number;
   capabilities: CapabilityPlan;
@@ -72,6 +85,8 @@ export interface InitPlan {
   preserveFds: number;
   /** How many of these are sockets that were handed over (sd_listen_fds(3)). */
   listenFds: number;
+  /** The creator's, for hooks without one: the process cannot read its own in the container, nor in a user namespace. */
+  hookEnvironment: Uint8Array[];
   channel: InitEnd;
 }
 
@@ -90,7 +105,7 @@ export function initContainer(plan: InitPlan): never {
     plan.channel.send({ type: "created" });
     resetSignalActions();
     // A creator that dies before it has recorded this container leaves nobody who knows of it.
-    if (plan.channel.receive() === undefined) exit(1);
+    expectMessage(plan);
     close(plan.channel.fd);
   } catch (error) {
     return fail(plan.channel, error);
@@ -113,15 +128,18 @@ function prepare(plan: InitPlan): Ready {
   closeAllBut(3 + plan.preserveFds, [plan.channel.fd, ...plan.joins.map(({ fd }) => fd)]);
   setsid();
   enterNamespaces(plan.joins);
+  const sources = settleInUserNamespace(plan) ?? directSources;
+  if (plan.awaitsPlacement) expectMessage(plan);
   makeNamespaces(plan.namespaces.unshareFlags);
   writeKernelSettings(plan);
-  const root = prepareRoot(plan.rootfs, plan.propagation);
-  const bound = makeMounts(root, plan.mounts);
-  const terminal = populateDev(root, plan, bound);
+  const root = prepareRoot(plan.rootfs, plan.propagation, sources.open);
+  const bound = makeMounts(root, plan.mounts, sources.open);
+  const terminal = populateDev(root, plan, bound, sources.open);
+  sources.close();
   if (terminal) giveTerminal(plan, terminal);
   const startSocket = receiveHandover(plan);
   waitForRuntimeHooks(plan);
-  runHooks("createContainer", plan.config.hooks?.createContainer, stateOf(plan, "creating"));
+  runContainerHooks(plan, "createContainer", "creating");
   protectPaths(root, plan.config.linux?.readonlyPaths ?? []);
   maskPaths(root, plan.config.linux?.maskedPaths ?? []);
   const { cwd } = plan.process;
@@ -134,8 +152,16 @@ function prepare(plan: InitPlan): Ready {
   return { startSocket, execute: becomeProcess(plan, root, terminal) };
 }
 
+/** The creator maps the ids of a new user namespace, and opens what the root of it cannot reach. */
+function settleInUserNamespace(plan: InitPlan): Sources | undefined {
+  if (!makesUserNamespace(plan.namespaces)) return undefined;
+  const sources = receiveSources(plan.sources, plan.channel) ?? exit(1);
+  becomeNamespaceRoot();
+  return sources;
+}
+
 /** What is set through the namespaces themselves and through the host's /proc, before the container's tree is there. */
-function writeKernelSettings({ config, process, namespaces }: InitPlan): void {
+function writeKernelSettings({ config, namespaces }: InitPlan): void {
   if ((namespaces.cloneFlags & CLONE_NEWNET) !== 0)
     doing("bringing the loopback interface up", undefined, () => setLinkUp("lo"));
   const { hostname, domainname } = config;
@@ -143,13 +169,8 @@ function writeKernelSettings({ config, process, namespaces }: InitPlan): void {
   if (domainname)
     doing(`setting the domain name ${domainname}`, "/domainname", () => setDomainname(domainname));
   const sysctls = Object.entries(config.linux?.sysctl ?? {});
-  const { oomScoreAdj } = process;
-  if (oomScoreAdj === undefined && sysctls.length === 0) return;
+  if (sysctls.length === 0) return;
   using(openProcRoot(), (proc) => {
-    if (oomScoreAdj !== undefined)
-      doing(`setting oom_score_adj to ${oomScoreAdj}`, "/process/oomScoreAdj", () =>
-        writeProc(proc, "self/oom_score_adj", String(oomScoreAdj), O_WRONLY),
-      );
     for (const [name, value] of sysctls)
       doing(`setting the sysctl ${name} to ${value}`, sysctlPointer(name), () =>
         writeProc(proc, sysctlPath(name), value, O_WRONLY),
@@ -160,16 +181,18 @@ function writeKernelSettings({ config, process, namespaces }: InitPlan): void {
 /** Fills /dev, unless it is a bind mount. Returns the terminal, if the process gets one. */
 function populateDev(
   root: number,
-  { config, process, mounts }: InitPlan,
+  { config, process, mounts, namespaces }: InitPlan,
   bound: ReadonlySet<number>,
+  openSource: OpenSource,
 ): Terminal | undefined {
   const terminal = process.terminal ? openTerminal(root, process.consoleSize) : undefined;
   const callersMask = umask(0);
   using(makeDirectoryInRoot(root, "/dev"), (dev) => {
     if (bound.size > 0 && bound.has(stat(dev).mountId)) return;
     const devices = config.linux?.devices ?? [];
-    makeDefaultDevices(dev, devices);
-    makeConfiguredDevices(root, devices);
+    const openHost = makesUserNamespace(namespaces) ? openSource : undefined;
+    makeDefaultDevices(dev, devices, openHost);
+    makeConfiguredDevices(root, devices, openHost);
     makeLinks(dev);
     if (terminal)
       doing("binding the terminal on /dev/console", undefined, () =>
@@ -193,16 +216,29 @@ const stateOf = ({ state }: InitPlan, status: State["status"]): State => ({
 });
 
 /** The creator has made these while this process mounted; the lock needs no more than to stay open. */
-function receiveHandover({ channel }: InitPlan): number {
-  return channel.receive()?.descriptors[0] ?? exit(1);
+function receiveHandover(plan: InitPlan): number {
+  return expectMessage(plan).descriptors[0] as number;
 }
 
+/** The creator's next message; without a creator there is nobody to be a container for. */
+const expectMessage = ({ channel }: InitPlan): Message<ToInit> => channel.receive() ?? exit(1);
+
 /** `prestart` and `createRuntime` hooks run in the runtime's namespaces: the creator runs them while this waits. */
-function waitForRuntimeHooks({ config, channel }: InitPlan): void {
-  const { prestart = [], createRuntime = [] } = config.hooks ?? {};
+function waitForRuntimeHooks(plan: InitPlan): void {
+  const { prestart = [], createRuntime = [] } = plan.config.hooks ?? {};
   if (prestart.length + createRuntime.length === 0) return;
-  channel.send({ type: "mounted" });
-  if (channel.receive() === undefined) exit(1);
+  plan.channel.send({ type: "mounted" });
+  expectMessage(plan);
+}
+
+/** The hooks that run in the container's namespaces. */
+function runContainerHooks(
+  plan: InitPlan,
+  name: "createContainer" | "startContainer",
+  status: State["status"],
+): void {
+  const hooks = plan.config.hooks?.[name];
+  runHooks(name, hooks, stateOf(plan, status), () => plan.hookEnvironment);
 }
 
 /** Gives up what is not the user's, and returns the last step. */
@@ -216,7 +252,7 @@ function becomeProcess(plan: InitPlan, root: number, terminal: Terminal | undefi
   if (terminal) adoptTerminal(terminal);
   giveStandardStreams(user.uid);
   setPersonality(config);
-  applyRlimits(process.rlimits ?? []);
+  if (!makesUserNamespace(plan.namespaces)) applyRlimits(process.rlimits ?? []);
   doing("limiting the bounding set", "/process/capabilities/bounding", () =>
     limitBounding(capabilities.bounding),
   );
@@ -280,7 +316,7 @@ function verifyWorkingDirectory(cwd: string): void {
 function waitForStart(plan: InitPlan, { startSocket, execute }: Ready): never {
   const connection = accept(startSocket);
   try {
-    runHooks("startContainer", plan.config.hooks?.startContainer, stateOf(plan, "created"));
+    runContainerHooks(plan, "startContainer", "created");
     unblockSignals();
     return execute();
   } catch (error) {

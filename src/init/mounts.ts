@@ -3,6 +3,8 @@
 import type { Mount } from "@opencontainers-types";
 import {
   AT_RECURSIVE,
+  EACCES,
+  EPERM,
   MOUNT_ATTR_RDONLY,
   O_DIRECTORY,
   O_PATH,
@@ -10,7 +12,8 @@ import {
   RESOLVE_NO_SYMLINKS,
 } from "#abi";
 import { doing, Failure } from "../failure.ts";
-import { filesystemType, findInRoot, open, stat, using } from "../linux/fs.ts";
+import { isErrno } from "../linux/errno.ts";
+import { filesystemType, findInRoot, stat, using } from "../linux/fs.ts";
 import {
   attachMount,
   cloneMount,
@@ -21,6 +24,7 @@ import {
 import { cleanPath } from "../linux/path.ts";
 import { isDirectory, makeDirectoryInRoot, makeFileInRoot } from "./inRoot.ts";
 import { type AttributeChange, type MountOptions, parseMountOptions } from "./mountOptions.ts";
+import type { OpenSource, Source } from "./sources.ts";
 
 export interface MountPlan {
   mount: Mount;
@@ -74,28 +78,42 @@ function planHostCgroups(mount: Mount, source: string, pointer: string): MountPl
   return { mount, destination: cleanPath(mount.destination), source, options, pointer };
 }
 
+/** What the bind mounts need of the host. */
+export const mountSources = (plans: readonly MountPlan[]): Source[] =>
+  plans
+    .filter(({ options }) => options.bind)
+    .map(({ source, pointer }) => ({ path: source, pointer: `${pointer}/source` }));
+
 /** Makes the mounts. Returns the ids of those that are bind mounts (statx(2), stx_mnt_id). */
-export function makeMounts(root: number, plans: readonly MountPlan[]): Set<number> {
+export function makeMounts(
+  root: number,
+  plans: readonly MountPlan[],
+  openSource: OpenSource,
+): Set<number> {
   const bound = new Set<number>();
   for (const plan of plans)
     doing(
       `mounting ${plan.mount.source || plan.mount.type} on ${plan.mount.destination}`,
       plan.pointer,
-      () => makeMount(root, plan, bound),
+      () => makeMount(root, plan, openSource, bound),
     );
   return bound;
 }
 
-function makeMount(root: number, plan: MountPlan, bound: Set<number>): void {
-  const source = plan.options.bind ? cloneSource(plan) : undefined;
+function makeMount(
+  root: number,
+  plan: MountPlan,
+  openSource: OpenSource,
+  bound: Set<number>,
+): void {
+  const source = plan.options.bind ? cloneSource(plan, openSource) : undefined;
   const isFile = source !== undefined && !isDirectory(source);
   // procfs and sysfs are where privileged files live: an image must not place them elsewhere by a link.
   const { type } = plan.mount;
   const resolve = type === "proc" || type === "sysfs" ? RESOLVE_NO_SYMLINKS : 0;
   const flags = isFile ? O_PATH : O_PATH | O_DIRECTORY;
   const found = findInRoot(root, plan.destination, flags, { resolve });
-  const makePlace = isFile ? makeFileInRoot : makeDirectoryInRoot;
-  using(found ?? makePlace(root, plan.destination), (target) => {
+  using(found ?? makePlace(root, plan.destination, isFile), (target) => {
     refuseOverProc(target, plan);
     // The kernel would say no more than EINVAL.
     if (isFile && isDirectory(target))
@@ -110,9 +128,22 @@ function makeMount(root: number, plan: MountPlan, bound: Set<number>): void {
   });
 }
 
+/** What is missing of the destination is the image's to hold, and the container's root's to make. */
+function makePlace(root: number, destination: string, isFile: boolean): number {
+  try {
+    return isFile ? makeFileInRoot(root, destination) : makeDirectoryInRoot(root, destination);
+  } catch (cause) {
+    if (!isErrno(cause, EACCES)) throw cause;
+    throw new Failure(`making ${destination}`, {
+      cause,
+      hint: "the directory above it does not belong to the root of the container's user namespace: make the place beforehand, or give it the root filesystem",
+    });
+  }
+}
+
 /** The source of a bind mount as a detached mount, with its attributes already in force. */
-function cloneSource({ source, options, pointer }: MountPlan): number {
-  const fd = doing(`opening the source ${source}`, `${pointer}/source`, () => open(source, O_PATH));
+function cloneSource({ source, options, pointer }: MountPlan, openSource: OpenSource): number {
+  const fd = doing(`opening the source ${source}`, `${pointer}/source`, () => openSource(source));
   const detached = using(fd, () => cloneMount(fd, options.bind === "rbind" ? AT_RECURSIVE : 0));
   changeAttributes(detached, options.attributes, false);
   changeAttributes(detached, options.recursiveAttributes, true);
@@ -162,8 +193,25 @@ function createFilesystem(
     parameters.push(["ro"]);
   if (type === "tmpfs" && existed && !options.parameters.some(([key]) => key === "mode"))
     parameters.push(["mode", (stat(target).mode & 0o7777).toString(8)]);
-  return createMount(type, parameters, attributesAtFirst(destination, options.attributes));
+  try {
+    return createMount(type, parameters, attributesAtFirst(destination, options.attributes));
+  } catch (cause) {
+    const namespace = isErrno(cause, EPERM) ? SHOWN_NAMESPACE[type] : undefined;
+    if (namespace === undefined) throw cause;
+    throw new Failure(`making the ${type}`, {
+      cause,
+      hint: `the root of a user namespace mounts it with a new ${namespace} namespace only, and where the host's is not covered in part; bind the host's instead`,
+    });
+  }
 }
+
+/** What a filesystem shows is a namespace, which must be the mounting process's to rule. */
+const SHOWN_NAMESPACE: Readonly<Record<string, string>> = {
+  proc: "PID",
+  sysfs: "network",
+  mqueue: "IPC",
+  cgroup2: "cgroup",
+};
 
 const IN_MEMORY = new Set(["proc", "sysfs", "cgroup2", "mqueue", "devpts", "tmpfs"]);
 
@@ -171,7 +219,7 @@ const IN_MEMORY = new Set(["proc", "sysfs", "cgroup2", "mqueue", "devpts", "tmpf
 const attributesAtFirst = (destination: string, { set }: AttributeChange): number =>
   destination === DEV ? set & ~MOUNT_ATTR_RDONLY : set;
 
-const DEV = "/dev";
+export const DEV = "/dev";
 
 /** Makes /dev read-only, if it is to be, once the devices are in it. */
 export function sealDev(dev: number, plans: readonly MountPlan[]): void {

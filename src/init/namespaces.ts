@@ -4,7 +4,7 @@
  */
 
 import type { LinuxNamespace } from "@opencontainers-types";
-import { CLONE_NEWTIME, ENOTTY, O_RDONLY } from "#abi";
+import { CLONE_NEWUSER, ENOTTY, O_RDONLY } from "#abi";
 import { doing, Failure } from "../failure.ts";
 import { isErrno } from "../linux/errno.ts";
 import { open, using } from "../linux/fs.ts";
@@ -26,17 +26,15 @@ export interface Join {
 /**
  * The order of one container's namespaces. Who does what:
  *
- * - `creatorJoins` before the fork: a process only enters a PID or time namespace by being born there;
- * - `stage`, only with a user namespace: a process between creator and container. It joins what the host owns, makes or
- *   joins the user namespace (a member of a new user namespace may not setns into a host-owned one: EPERM), joins what
- *   that owns, and then clones the container with `cloneFlags`;
- * - `cloneFlags` make the new namespaces together with the process;
- * - `joins` are entered by the container's own process, `unshareFlags` are made by it once it stands in its cgroup: a
- *   cgroup namespace is rooted where its maker stands (cgroup_namespaces(7)).
+ * - `creatorJoins` before the fork: a process only enters a PID or time namespace by being born there; and a member of a
+ *   new user namespace may enter none that the host owns (setns(2): EPERM), so that it is born in all of them;
+ * - `cloneFlags` make the new namespaces together with the process; a new user namespace owns the others;
+ * - `joins` are entered by the container's own process, `unshareFlags` are made by it once it stands in its cgroup and is
+ *   root of its user namespace: a cgroup namespace is rooted where its maker stands (cgroup_namespaces(7)), and the
+ *   message queues of an IPC namespace belong to whoever made it.
  */
 export interface NamespacePlan {
   creatorJoins: Join[];
-  stage: { joinsBeforeUser: Join[]; user: "new" | Join; joinsAfterUser: Join[] } | undefined;
   cloneFlags: number;
   joins: Join[];
   unshareFlags: number;
@@ -44,6 +42,8 @@ export interface NamespacePlan {
 
 /** Born into, never entered: pid_namespaces(7), time_namespaces(7). */
 const BY_BIRTH: readonly NamespaceType[] = ["pid", "time"];
+const BY_CLONING: readonly NamespaceType[] = ["user", "uts", "network", "pid", "mount"];
+const BY_UNSHARING: readonly NamespaceType[] = ["cgroup", "time"];
 /** The mount namespace comes last: after it the paths and descriptors of the host's tree mean something else. */
 const JOIN_ORDER: readonly NamespaceType[] = [
   "ipc",
@@ -58,36 +58,22 @@ const JOIN_ORDER: readonly NamespaceType[] = [
 /** Decides the plan. Throws a Failure for a namespace that is listed twice or unknown. */
 export function planNamespaces(namespaces: readonly LinuxNamespace[]): NamespacePlan {
   const wanted = byType(namespaces);
-  const joins = JOIN_ORDER.flatMap((type) => wanted.get(type)?.join ?? []);
   const isNew = (type: NamespaceType) => wanted.has(type) && wanted.get(type)?.join === undefined;
-  const cloneFlags = JOIN_ORDER.filter(
-    (type) => isNew(type) && type !== "cgroup" && type !== "time",
-  ).reduce((flags, type) => flags | NAMESPACES[type].flag, 0);
-  const unshareFlags =
-    (isNew("cgroup") ? NAMESPACES.cgroup.flag : 0) | (isNew("time") ? CLONE_NEWTIME : 0);
-  const user = wanted.get("user");
-  if (user) {
-    const afterUser = new Set<NamespaceType>(["pid", "time", "mount"]);
-    return {
-      creatorJoins: [],
-      stage: {
-        joinsBeforeUser: joins.filter(({ type }) => !afterUser.has(type)),
-        user: user.join ?? "new",
-        joinsAfterUser: joins.filter(({ type }) => afterUser.has(type)),
-      },
-      cloneFlags,
-      joins: [],
-      unshareFlags,
-    };
-  }
+  const flagsOf = (types: readonly NamespaceType[]) =>
+    types.filter(isNew).reduce((flags, type) => flags | NAMESPACES[type].flag, 0);
+  const joins = JOIN_ORDER.flatMap((type) => wanted.get(type)?.join ?? []);
+  const isCreators = ({ type }: Join) => BY_BIRTH.includes(type) || isNew("user");
   return {
-    creatorJoins: joins.filter(({ type }) => BY_BIRTH.includes(type)),
-    stage: undefined,
-    cloneFlags,
-    joins: joins.filter(({ type }) => !BY_BIRTH.includes(type)),
-    unshareFlags,
+    creatorJoins: joins.filter(isCreators),
+    cloneFlags: flagsOf(isNew("user") ? BY_CLONING : [...BY_CLONING, "ipc"]),
+    joins: joins.filter((join) => !isCreators(join)),
+    unshareFlags: flagsOf(isNew("user") ? [...BY_UNSHARING, "ipc"] : BY_UNSHARING),
   };
 }
+
+/** Whether the container gets a user namespace of its own. */
+export const makesUserNamespace = ({ cloneFlags }: NamespacePlan): boolean =>
+  (cloneFlags & CLONE_NEWUSER) !== 0;
 
 function byType(namespaces: readonly LinuxNamespace[]): Map<NamespaceType, { join?: Join }> {
   const wanted = new Map<NamespaceType, { join?: Join }>();
@@ -139,5 +125,6 @@ export function enterNamespaces(opened: readonly OpenedNamespace[]): void {
 }
 
 export function makeNamespaces(flags: number): void {
-  if (flags !== 0) doing("making the cgroup namespace", "/linux/namespaces", () => unshare(flags));
+  if (flags !== 0)
+    doing("making the namespaces of the container", "/linux/namespaces", () => unshare(flags));
 }

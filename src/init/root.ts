@@ -29,6 +29,7 @@ import {
 } from "../linux/mount.ts";
 import { chdir, chroot, fchdir } from "../linux/namespaces.ts";
 import { mountInfo } from "../linux/proc.ts";
+import type { OpenSource } from "./sources.ts";
 
 const PROPAGATION: Readonly<Record<string, number>> = {
   shared: MS_SHARED,
@@ -55,7 +56,7 @@ export function rootPropagation(name: string | undefined): number {
  * Sets the propagation of what the namespace inherited and makes the root filesystem a mount of its own, as pivot_root
  * wants it. Returns its descriptor, the root for `openInRoot`.
  */
-export function prepareRoot(rootfs: string, propagation: number): number {
+export function prepareRoot(rootfs: string, propagation: number, openSource: OpenSource): number {
   // Nothing could be bound from an unbindable tree: that is for the root alone, at the end.
   const inherited = (propagation & MS_UNBINDABLE) !== 0 ? MS_SLAVE | MS_REC : propagation;
   const isCutOff = (inherited & MS_REC) !== 0 && (inherited & MS_SHARED) === 0;
@@ -64,7 +65,7 @@ export function prepareRoot(rootfs: string, propagation: number): number {
     if (!isCutOff) makeParentPrivate(rootfs);
   });
   return doing(`mounting the root filesystem ${rootfs}`, "/root/path", () =>
-    using(open(rootfs, O_PATH | O_DIRECTORY), (directory) => {
+    using(openSource(rootfs), (directory) => {
       const root = cloneMount(directory, AT_RECURSIVE);
       if (!isCutOff) setMountAttributes(root, { propagation: MS_PRIVATE }, true);
       attachMount(root, directory);

@@ -15,6 +15,7 @@ import {
   O_RDONLY,
   RESOLVE_IN_ROOT,
   RESOLVE_NO_MAGICLINKS,
+  SEEK_SET,
   STATX_BASIC_STATS,
   STATX_MNT_ID,
   SYS_close,
@@ -192,6 +193,12 @@ function enlarged(buffer: Uint8Array): Uint8Array<ArrayBuffer> {
 /** The text of a file of the host. Throws a TypeError if it is not UTF-8. */
 export const readText = (path: string, dir: number = AT_FDCWD): string =>
   using(openAt(dir, path, O_RDONLY), (fd) => decode(readBytes(fd)));
+
+/** The text of an open file from its beginning: the kernel wakes poll(2) for what happens after the last read. */
+export function rereadText(fd: number): string {
+  lseek(fd, 0, SEEK_SET);
+  return decode(readBytes(fd));
+}
 
 /** Writes everything, in as many write(2) calls as it takes. */
 export function writeAll(fd: number, data: string | Uint8Array): void {

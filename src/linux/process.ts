@@ -133,6 +133,12 @@ export function wait(pidfd: number, flags = 0): Ending | undefined {
 export const exitStatus = (ending: Ending): number =>
   "exited" in ending ? ending.exited : 128 + ending.killed;
 
+/** How a program ended, to follow its name in a sentence. */
+export const describeEnding = (ending: Ending): string =>
+  "exited" in ending
+    ? `exited with status ${ending.exited}`
+    : `was killed by signal ${ending.killed}`;
+
 /** A descriptor that stays this process's even when its pid is used again. Throws Errno (ESRCH). */
 export function pidfdOpen(pid: number): number {
   return check(syscall(SYS_pidfd_open, pid, 0), "pidfd_open", pid);

@@ -23,6 +23,7 @@ import { syscall } from "#host";
 import { check } from "./errno.ts";
 import { close } from "./fs.ts";
 import { cString, struct } from "./struct.ts";
+import { encode } from "./text.ts";
 
 /** Two connected descriptors, close-on-exec. `type` is SOCK_SEQPACKET, SOCK_STREAM, … */
 export function socketpair(type: number): [number, number] {
@@ -34,8 +35,9 @@ export function socketpair(type: number): [number, number] {
 /** sun_path's size without its NUL (unix(7)). */
 export const SOCKET_PATH_MAX = 107;
 
+/** A path that begins with NUL is a name of the abstract namespace, and has no other end than its length (unix(7)). */
 function unixAddress(path: string): Uint8Array {
-  const bytes = cString(path);
+  const bytes = path.startsWith("\0") ? encode(path) : cString(path);
   if (bytes.length > SOCKET_PATH_MAX + 1)
     throw new RangeError(`the socket path ${path} is longer than ${SOCKET_PATH_MAX} bytes`);
   const sockaddr = new Uint8Array(2 + bytes.length);
@@ -89,16 +91,22 @@ const msghdr = struct({
 });
 /** struct cmsghdr: cmsg_len, cmsg_level, cmsg_type. */
 const CMSG_HEADER = 16;
-const MAX_DESCRIPTORS = 16;
+/** In one message. */
+export const MAX_DESCRIPTORS = 16;
 
-/** Sends one message with descriptors. */
-export function send(fd: number, data: Uint8Array, descriptors: readonly number[] = []): void {
+/** Sends one message with descriptors. Returns how many bytes were sent: of a stream, a signal may cut them short. */
+export function send(fd: number, data: Uint8Array, descriptors: readonly number[] = []): number {
   const header = msghdr.pack({
     iov: iovec.pack({ base: data, length: data.length }),
     iovLength: 1,
     ...(descriptors.length > 0 ? rights(descriptors) : {}),
   });
-  retried(() => syscall(SYS_sendmsg, fd, header, MSG_NOSIGNAL), "sendmsg");
+  return retried(() => syscall(SYS_sendmsg, fd, header, MSG_NOSIGNAL), "sendmsg");
+}
+
+/** Sends bytes on a stream, in as many calls as it takes. Not with write(2), which kills with SIGPIPE. */
+export function sendAll(fd: number, data: Uint8Array): void {
+  for (let left = data; left.length > 0; ) left = left.subarray(send(fd, left));
 }
 
 function rights(descriptors: readonly number[]) {

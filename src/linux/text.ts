@@ -11,3 +11,12 @@ export function encode(text: string): Uint8Array<ArrayBuffer> {
   if (!text.isWellFormed()) throw new TypeError("a string with a lone surrogate has no UTF-8 form");
   return encoder.encode(text) as Uint8Array<ArrayBuffer>;
 }
+
+/** What a program wrote, for people to read: what is not UTF-8 is shown byte by byte. */
+export function printable(bytes: Uint8Array): string {
+  try {
+    return decode(bytes);
+  } catch {
+    return String.fromCharCode(...bytes);
+  }
+}

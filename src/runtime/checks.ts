@@ -1,12 +1,12 @@
 /** What a config.json must fulfil beyond its schema: parts that need each other, and parts that are not built yet. */
 import type { LinuxNamespace, Process, Spec } from "@opencontainers-types";
 import { O_RDONLY } from "#abi";
-import { unsupportedResources } from "../cgroup/resources.ts";
 import { Failure } from "../failure.ts";
 import type { OpenedNamespace } from "../init/namespaces.ts";
 import { sysctlNamespace, sysctlPointer } from "../init/sysctl.ts";
 import { open, stat, using } from "../linux/fs.ts";
 import { NAMESPACES } from "../linux/namespaces.ts";
+import { checkUserNamespace } from "./userNamespaceChecks.ts";
 
 /** Checks a config that keeps to its schema. Returns its process. Throws a Failure. */
 export function checkConfig(config: Spec): Process {
@@ -30,6 +30,7 @@ export function checkConfig(config: Spec): Process {
   checkSysctls(linux?.sysctl ?? {}, isPrivate);
   checkProcess(process);
   refuseUnsupported(config);
+  checkUserNamespace(config);
   return process;
 }
 
@@ -117,7 +118,7 @@ function checkSysctls(sysctls: Record<string, string>, isPrivate: (type: string)
 
 /** What is not built is refused: a field that is ignored is a lie. */
 function refuseUnsupported({ process, mounts, linux }: Spec): void {
-  const pointers = unsupportedResources(linux?.resources);
+  const pointers: string[] = [];
   const refuse = (pointer: string, value: unknown) => {
     if (asksForSomething(value)) pointers.push(pointer);
   };
@@ -126,11 +127,9 @@ function refuseUnsupported({ process, mounts, linux }: Spec): void {
   refuse("/process/scheduler", process?.scheduler);
   refuse("/process/ioPriority", process?.ioPriority);
   refuse("/process/execCPUAffinity", process?.execCPUAffinity);
-  linux?.namespaces?.forEach(({ type }, i) => {
-    refuse(`/linux/namespaces/${i}`, type === "user" || type === "time");
+  linux?.namespaces?.forEach(({ type, path }, i) => {
+    refuse(`/linux/namespaces/${i}`, type === "time" || (type === "user" && path));
   });
-  refuse("/linux/uidMappings", linux?.uidMappings);
-  refuse("/linux/gidMappings", linux?.gidMappings);
   refuse("/linux/timeOffsets", linux?.timeOffsets);
   refuse("/linux/netDevices", linux?.netDevices);
   refuse("/linux/seccomp", linux?.seccomp);

@@ -9,7 +9,7 @@ export interface Context {
 }
 
 /** `disabled`: containers stay in the cgroup of their creator, as with crun. */
-export type CgroupManager = "cgroupfs" | "disabled";
+export type CgroupManager = "cgroupfs" | "systemd" | "disabled";
 
 /** The options of `create`, in runc's words. */
 export interface CreateOptions {

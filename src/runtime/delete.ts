@@ -22,8 +22,11 @@ export function remove(context: Context, id: string, { force }: { force: boolean
     throw noContainer(context.root, id);
   }
   const state = force ? readIfSound(context, directory) : directory.read();
-  if (state && !force && statusOf(directory, state) === "running")
-    throw new Failure(`the container ${id} is running`, { hint: "stop it first, or use --force" });
+  const status = state && !force ? statusOf(directory, state) : undefined;
+  if (status === "running" || status === "paused")
+    throw new Failure(`the container ${id} is ${status}`, {
+      hint: "stop it first, or use --force",
+    });
   removeLocked(context, directory, state);
 }
 

@@ -1,12 +1,13 @@
 /** Undoing a container: its processes, its cgroup, its state directory. Works however far its creation came, and twice. */
 import { ESRCH, POLLIN, SIGKILL } from "#abi";
-import { cgroupProcesses, killCgroup, removeCgroup } from "../cgroup/group.ts";
-import { inGroup } from "../cgroup/hierarchy.ts";
+import { load } from "#host";
+import { killCgroup, removeCgroup } from "../cgroup/group.ts";
 import { Failure } from "../failure.ts";
 import { unless } from "../linux/errno.ts";
-import { stat, using } from "../linux/fs.ts";
+import { using } from "../linux/fs.ts";
 import { pidfdOpen, sendSignal } from "../linux/process.ts";
 import { poll } from "../linux/signals.ts";
+import { ownCgroup } from "./ownGroup.ts";
 import { livingProcess } from "./status.ts";
 import type { StateDirectory, StoredState } from "./store.ts";
 
@@ -17,18 +18,13 @@ const DEATH_WAIT_MS = 10_000;
 export function destroy(directory: StateDirectory, state: StoredState | undefined): void {
   const cgroup = state && ownCgroup(state);
   if (state) killAndWait(state, cgroup);
+  if (state?.scope) {
+    const { resetFailedScope, stopScope } = load(import("../cgroup/systemd/scope.ts"));
+    // systemd ends a scope with its last process, and keeps one that failed until it is told to forget it.
+    (cgroup === undefined ? resetFailedScope : stopScope)(state.scope);
+  }
   if (cgroup !== undefined) removeCgroup(cgroup);
   directory.remove();
-}
-
-/** The path of the container's group, unless that is another's by now. */
-export function ownCgroup(state: StoredState): string | undefined {
-  const { cgroup, cgroupInode } = state;
-  if (cgroup === undefined || cgroupInode === undefined) return cgroup;
-  if (inGroup(cgroup, (group) => stat(group).ino) !== cgroupInode) return undefined;
-  // A container that shares its cgroupsPath may have moved in after this one's end.
-  const isOver = state.endsWithProcess && livingProcess(state) === undefined;
-  return isOver && cgroupProcesses(cgroup).length > 0 ? undefined : cgroup;
 }
 
 function killAndWait(state: StoredState, cgroup: string | undefined): void {

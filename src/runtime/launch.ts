@@ -1,35 +1,48 @@
 /** Creating a container: from a checked bundle to a process that waits for `start`. */
-import { PR_SET_DUMPABLE, SOCK_SEQPACKET, SOCK_STREAM } from "#abi";
+import type { Process, Spec } from "@opencontainers-types";
+import { ENOSPC, O_WRONLY, PR_SET_DUMPABLE, SOCK_SEQPACKET, SOCK_STREAM } from "#abi";
 import { applyDeviceFilter } from "../cgroup/deviceFilter.ts";
-import { type ChosenCgroup, cgroupDrivers, type Placed } from "../cgroup/driver.ts";
+import { type ChosenCgroup, cgroupDrivers } from "../cgroup/driver.ts";
 import { hierarchyMountPoint } from "../cgroup/hierarchy.ts";
+import { giveGroup } from "../cgroup/ownership.ts";
+import { planResources } from "../cgroup/resources.ts";
+import type { Setting } from "../cgroup/setting.ts";
 import { doing, Failure } from "../failure.ts";
 import { planCapabilities } from "../init/capabilities.ts";
 import { type ChannelEnds, type CreatorEnd, openChannel } from "../init/channel.ts";
 import { runHooks } from "../init/hooks.ts";
+import { applyRlimits, giveStandardStreams } from "../init/identity.ts";
+import { hostId } from "../init/idMappings.ts";
 import { type InitPlan, initContainer } from "../init/init.ts";
 import { planMounts } from "../init/mounts.ts";
 import {
   enterNamespaces,
+  makesUserNamespace,
+  type NamespacePlan,
   type OpenedNamespace,
   openNamespaces,
   planNamespaces,
 } from "../init/namespaces.ts";
 import { rootPropagation } from "../init/root.ts";
+import { sendSources } from "../init/sources.ts";
+import { planSources, writeIdMaps } from "../init/userNamespace.ts";
 import { geteuid } from "../linux/credentials.ts";
+import { isErrno } from "../linux/errno.ts";
 import { close, stat, using } from "../linux/fs.ts";
 import { NAMESPACES } from "../linux/namespaces.ts";
-import { processStatus } from "../linux/proc.ts";
-import { type Child, exitStatus, prctl, spawn, wait } from "../linux/process.ts";
+import { openProcRoot, processStatus, writeProc } from "../linux/proc.ts";
+import { type Child, exitStatus, ownEnvironment, prctl, spawn, wait } from "../linux/process.ts";
 import { connectTo, listenAt, send } from "../linux/socket.ts";
 import { encode } from "../linux/text.ts";
 import { type Bundle, openBundle } from "./bundle.ts";
+import { cgroupOwner } from "./cgroupOwner.ts";
 import { checkJoined } from "./checks.ts";
 import type { Context, CreateOptions } from "./context.ts";
 import { runPoststopHooks } from "./delete.ts";
 import { destroy } from "./destroy.ts";
 import { checkKernel } from "./kernel.ts";
 import { writePidFile } from "./pidFile.ts";
+import { limitGroup } from "./resources.ts";
 import { hookState } from "./status.ts";
 import { StateDirectory, type StoredState } from "./store.ts";
 
@@ -47,8 +60,10 @@ interface Construction {
   context: Context;
   options: CreateOptions;
   bundle: Bundle;
+  namespaces: NamespacePlan;
   directory: StateDirectory;
   state: StoredState;
+  settings: Setting[];
   child?: Child;
   terminal?: number;
 }
@@ -62,13 +77,16 @@ export function launch(context: Context, options: CreateOptions, foreground: boo
   checkPrivilege();
   const bundle = openBundle(options.bundle);
   checkTerminal(bundle.process.terminal ?? false, options.consoleSocket, foreground);
+  const namespaces = planNamespaces(bundle.config.linux?.namespaces ?? []);
   const directory = StateDirectory.reserve(context.root, options.id);
   const construction: Construction = {
     context,
     options,
     bundle,
+    namespaces,
     directory,
     state: initialState(options.id, bundle),
+    settings: [],
   };
   try {
     return construct(construction);
@@ -120,18 +138,14 @@ function initialState(id: string, { config, path, rootfs }: Bundle): StoredState
 }
 
 function construct(construction: Construction): Launched {
-  const { context, options, bundle, directory, state } = construction;
-  const cgroup = cgroupDrivers[context.cgroupManager](bundle.config.linux?.cgroupsPath, options.id);
-  if (cgroup.path !== undefined) {
-    state.cgroup = cgroup.path;
-    // Written before the group is made, which a creator killed from now on would leave behind.
-    directory.write(state);
-  }
+  const { options, bundle, namespaces, directory, state } = construction;
+  const cgroup = chooseCgroup(construction);
   const channel = startInit(construction, cgroup);
   const complete = { ...state, created: new Date().toISOString() };
   directory.stage(complete);
   serve(construction, channel, complete);
   const child = construction.child as Child;
+  if (makesUserNamespace(namespaces)) applyRlimits(bundle.process.rlimits ?? [], child.pid);
   if (options.pidFile !== undefined) writePidFile(options.pidFile, child.pid);
   directory.commit();
   channel.send({ type: "recorded" });
@@ -139,46 +153,72 @@ function construct(construction: Construction): Launched {
   return { directory, state: complete, child, terminal: construction.terminal };
 }
 
+/** Chooses the container's group, and what is set in it. */
+function chooseCgroup(construction: Construction): ChosenCgroup {
+  const { context, options, bundle, directory, state } = construction;
+  const { cgroupsPath, resources } = bundle.config.linux ?? {};
+  const { settings, warnings } = planResources(resources);
+  construction.settings = settings;
+  warnings.forEach(context.warn);
+  const cgroup = cgroupDrivers[context.cgroupManager]({
+    cgroupsPath,
+    id: options.id,
+    settings,
+    annotations: bundle.config.annotations ?? {},
+  });
+  if (cgroup.path === undefined) {
+    for (const { file, pointer } of settings)
+      context.warn(`without a cgroup there is no ${file} to set (config.json ${pointer})`);
+    return cgroup;
+  }
+  state.cgroup = cgroup.path;
+  if (cgroup.scope) state.scope = cgroup.scope;
+  if (resources) state.resources = resources;
+  // Written before the group is made, which a creator killed from now on would leave behind.
+  directory.write(state);
+  return cgroup;
+}
+
 /**
  * Makes the container's process in its cgroup. What it does not need at once is made while it sets itself up. Returns the
  * creator's end of their channel.
  */
 function startInit(construction: Construction, cgroup: ChosenCgroup): CreatorEnd {
-  const { bundle, directory } = construction;
+  const { bundle, namespaces, directory } = construction;
   const channel = openChannel();
-  const plan = planInit(construction, channel);
-  const joins = openNamespaces(plan.namespaces.creatorJoins);
+  const plan = planInit(construction, channel, cgroup.movesProcess);
+  const joins = openNamespaces(namespaces.creatorJoins);
   checkJoined(bundle.config, [...joins, ...plan.joins]);
   // Whoever shares a namespace with the new process must not look into it before it is the user's program.
   prctl(PR_SET_DUMPABLE, 0);
-  const { child, group } = placeInCgroup(construction, cgroup, (groupFd) =>
-    inCreatorNamespaces(joins, () =>
-      spawn({ flags: plan.namespaces.cloneFlags, cgroup: groupFd }, () => initContainer(plan)),
-    ),
+  const group = placeInCgroup(construction, cgroup, (groupFd) =>
+    inCreatorNamespaces(joins, () => spawnInit(plan, groupFd)),
   );
-  construction.child = child;
   for (const fd of [channel.init.fd, ...plan.joins.map(({ fd }) => fd)]) close(fd);
-  handOver(directory, channel.creator);
-  // The rules are for the program; the hooks that run before it are the operator's.
-  if (group !== undefined) {
-    construction.state.cgroupInode = stat(group).ino;
-    using(group, () => applyDeviceFilter(group, bundle.config.linux?.resources?.devices ?? []));
+  const { pid } = construction.child as Child;
+  adjustOomScore(pid, bundle.process);
+  if (makesUserNamespace(namespaces)) {
+    writeIdMaps(pid, bundle.config.linux ?? {});
+    giveHostStreams(bundle);
+    sendSources(pid, plan.sources, channel.creator);
   }
-  const startTime = processStatus(child.pid)?.startTime ?? 0;
-  construction.state.process = { pid: child.pid, startTime };
+  if (cgroup.movesProcess) channel.creator.send({ type: "placed" });
+  handOver(directory, channel.creator);
+  if (group !== undefined) using(group, () => limit(construction, group));
   return channel.creator;
 }
 
 /** Decides all that can be decided before there is a process. Throws a Failure. */
 function planInit(
-  { bundle, context, options, state }: Construction,
+  { bundle, context, namespaces, options, state }: Construction,
   channel: ChannelEnds,
+  awaitsPlacement: boolean,
 ): InitPlan {
   const { config } = bundle;
-  const namespaces = planNamespaces(config.linux?.namespaces ?? []);
   const hasOwnCgroups = config.linux?.namespaces?.some(({ type }) => type === "cgroup");
   const hostCgroups = hasOwnCgroups ? undefined : hierarchyMountPoint;
   const capabilities = planCapabilities(config.process?.capabilities);
+  const mounts = planMounts(config.mounts ?? [], bundle.path, hostCgroups);
   for (const name of capabilities.unknown)
     context.warn(`the capability ${name} is unknown and ignored (/process/capabilities)`);
   return {
@@ -186,17 +226,60 @@ function planInit(
     process: bundle.process,
     state: hookState(state, "creating"),
     rootfs: bundle.rootfs,
-    mounts: planMounts(config.mounts ?? [], bundle.path, hostCgroups),
+    mounts,
     namespaces,
     joins: openNamespaces(namespaces.joins),
+    sources: makesUserNamespace(namespaces)
+      ? planSources(bundle.rootfs, mounts, config.linux?.devices ?? [])
+      : [],
+    awaitsPlacement,
     propagation: rootPropagation(config.linux?.rootfsPropagation),
     capabilities,
     noPivot: options.noPivot,
     noNewKeyring: options.noNewKeyring,
     preserveFds: options.preserveFds,
     listenFds: options.listenFds,
+    hookEnvironment: hookEnvironment(config),
     channel: channel.init,
   };
+}
+
+function spawnInit(plan: InitPlan, group: number | undefined): Child {
+  const flags = plan.namespaces.cloneFlags;
+  try {
+    return spawn({ flags, cgroup: group }, () => initContainer(plan));
+  } catch (cause) {
+    throw new Failure("making the container's process and its namespaces", {
+      cause,
+      hint: isErrno(cause, ENOSPC)
+        ? "this host allows no more namespaces of a kind: see /proc/sys/user/max_*_namespaces"
+        : undefined,
+    });
+  }
+}
+
+function hookEnvironment({ hooks }: Spec): Uint8Array[] {
+  const { createContainer = [], startContainer = [] } = hooks ?? {};
+  return [...createContainer, ...startContainer].some(({ env }) => !env) ? ownEnvironment() : [];
+}
+
+/**
+ * The standard streams belong to users of the host: who is root of a user namespace only could not give them to the
+ * container's user.
+ */
+function giveHostStreams({ config, process }: Bundle): void {
+  const owner = hostId(config.linux?.uidMappings ?? [], process.user?.uid ?? 0);
+  if (!process.terminal && owner !== undefined) giveStandardStreams(owner);
+}
+
+/** By the creator: /proc/<pid> of a process that must not be looked into is root's, not that of a user namespace's root. */
+function adjustOomScore(pid: number, { oomScoreAdj }: Process): void {
+  if (oomScoreAdj === undefined) return;
+  doing(`setting oom_score_adj to ${oomScoreAdj}`, "/process/oomScoreAdj", () =>
+    using(openProcRoot(), (proc) =>
+      writeProc(proc, `${pid}/oom_score_adj`, String(oomScoreAdj), O_WRONLY),
+    ),
+  );
 }
 
 /** Gives the process the socket on which it will wait for `start`, and the lock that it holds until execve. */
@@ -206,23 +289,35 @@ function handOver(directory: StateDirectory, channel: CreatorEnd): void {
   descriptors.forEach(close);
 }
 
-/** Makes the process in its group. */
+/** Makes the process in its group; returns the group's directory. */
 function placeInCgroup(
-  { state }: Construction,
+  construction: Construction,
   cgroup: ChosenCgroup,
   make: (group: number | undefined) => Child,
-): Placed<Child> {
-  let made = false;
+): number | undefined {
+  const { state } = construction;
   try {
     return cgroup.place((group) => {
-      made = true;
-      return make(group);
+      const child = make(group);
+      construction.child = child;
+      state.process = { pid: child.pid, startTime: processStatus(child.pid)?.startTime ?? 0 };
+      return child;
     });
   } catch (error) {
-    // A group that could not be made is somebody else's, if it is there at all: it must not be cleaned up as ours.
-    if (!made) delete state.cgroup;
+    // If the group is there now, it is somebody else's: it must not be cleaned up as ours.
+    delete state.cgroup;
+    delete state.scope;
     throw error;
   }
+}
+
+/** The limits are for the program; but the process that becomes it, and its hooks, keep to them already, as with runc. */
+function limit({ bundle, settings, state }: Construction, group: number): void {
+  state.cgroupInode = stat(group).ino;
+  limitGroup(state, group, settings);
+  applyDeviceFilter(group, bundle.config.linux?.resources?.devices ?? []);
+  const owner = cgroupOwner(bundle.config);
+  if (owner !== undefined) giveGroup(group, owner);
 }
 
 /** Makes a child in namespaces that a process must be born into, and comes back: hooks run in the creator's own. */
@@ -230,8 +325,8 @@ function inCreatorNamespaces(joins: OpenedNamespace[], make: () => Child): Child
   const own = openNamespaces(
     joins.map(({ join }) => ({ ...join, path: `/proc/self/ns/${NAMESPACES[join.type].file}` })),
   );
-  enterNamespaces(joins);
   try {
+    enterNamespaces(joins);
     return make();
   } finally {
     enterNamespaces(own);

@@ -8,16 +8,12 @@ import { connectTo, receive } from "../linux/socket.ts";
 import { decode } from "../linux/text.ts";
 import type { Context } from "./context.ts";
 import { removeLocked } from "./delete.ts";
-import { hookState, refuseWhileCreating, statusOf } from "./status.ts";
-import { noContainer, START_SOCKET, StateDirectory, type StoredState } from "./store.ts";
+import { hookState, openForChange } from "./status.ts";
+import { START_SOCKET, type StateDirectory, type StoredState } from "./store.ts";
 
 /** Starts a created container. Throws a Failure, with the reason if its program could not be executed. */
 export function start(context: Context, id: string): void {
-  const directory = StateDirectory.get(context.root, id);
-  refuseWhileCreating(directory);
-  if (!directory.lock()) throw noContainer(context.root, id);
-  const state = directory.read();
-  const status = state ? statusOf(directory, state) : "stopped";
+  const { directory, state, status } = openForChange(context.root, id);
   if (!state || status !== "created")
     throw new Failure(`the container ${id} is ${status}; only one that is created can be started`);
   startCreated(context, directory, state);

@@ -2,10 +2,11 @@
 import type { State } from "@opencontainers-types";
 import { Failure } from "../failure.ts";
 import type { Context } from "./context.ts";
-import { statusOf } from "./status.ts";
+import { type ContainerStatus, statusOf } from "./status.ts";
 import { StateDirectory } from "./store.ts";
 
-export interface ContainerState extends State {
+export interface ContainerState extends Omit<State, "status"> {
+  status: ContainerStatus;
   /** 0 when the container has stopped. */
   pid: number;
   rootfs: string;

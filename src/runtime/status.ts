@@ -1,9 +1,11 @@
 /** What a container is doing, as the kernel says. */
 
 import type { State } from "@opencontainers-types";
+import { isFrozen } from "../cgroup/freezer.ts";
+import { inGroup } from "../cgroup/hierarchy.ts";
 import { Failure } from "../failure.ts";
 import { isDead, processStatus } from "../linux/proc.ts";
-import type { StateDirectory, StoredState } from "./store.ts";
+import { noContainer, StateDirectory, type StoredState } from "./store.ts";
 
 /** The recorded process, if it is still that one and alive. */
 export function livingProcess(state: StoredState): number | undefined {
@@ -13,10 +15,14 @@ export function livingProcess(state: StoredState): number | undefined {
   return status && status.startTime === startTime && !isDead(status) ? pid : undefined;
 }
 
-/** The status of the specification ("State"). A creation that nobody is working on any more counts as stopped. */
-export function statusOf(directory: StateDirectory, state: StoredState): State["status"] {
+/** The specification's ("State"), and runc's for a container whose processes are frozen. */
+export type ContainerStatus = State["status"] | "paused";
+
+/** A creation that nobody is working on any more counts as stopped. */
+export function statusOf(directory: StateDirectory, state: StoredState): ContainerStatus {
   if (state.created === undefined) return directory.isLocked() ? "creating" : "stopped";
   if (livingProcess(state) === undefined) return "stopped";
+  if (state.cgroup !== undefined && inGroup(state.cgroup, isFrozen)) return "paused";
   return directory.isExecLocked() ? "created" : "running";
 }
 
@@ -28,6 +34,22 @@ export function refuseWhileCreating(directory: StateDirectory): void {
   const state = directory.read();
   if (state && statusOf(directory, state) === "creating")
     throw new Failure(`the container ${directory.id} is being created`);
+}
+
+/** A container that a command changes; its directory is locked. */
+export interface Opened {
+  directory: StateDirectory;
+  state: StoredState | undefined;
+  status: ContainerStatus;
+}
+
+/** Opens and locks an existing container. Throws a Failure if there is none, or if it is being created. */
+export function openForChange(root: string, id: string): Opened {
+  const directory = StateDirectory.get(root, id);
+  refuseWhileCreating(directory);
+  if (!directory.lock()) throw noContainer(root, id);
+  const state = directory.read();
+  return { directory, state, status: state ? statusOf(directory, state) : "stopped" };
 }
 
 /** The state that hooks get; a process that has ended is not in it, since its pid may be another's by now. */

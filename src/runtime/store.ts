@@ -3,7 +3,7 @@
  * the socket that `start` speaks to and the lock that the container's process holds until execve.
  */
 
-import type { Hooks } from "@opencontainers-types";
+import type { Hooks, LinuxResources } from "@opencontainers-types";
 import {
   AT_FDCWD,
   EEXIST,
@@ -22,6 +22,7 @@ import {
   O_WRONLY,
 } from "#abi";
 import { parseJson, stringifyJson } from "../../spec/json.ts";
+import type { Scope } from "../cgroup/driver.ts";
 import { doing, Failure } from "../failure.ts";
 import { isErrno, unless } from "../linux/errno.ts";
 import {
@@ -56,6 +57,10 @@ export interface StoredState {
   cgroup?: string;
   /** That group's inode: after a reboot, or once it was removed, the path may be another container's. */
   cgroupInode?: number;
+  /** The systemd unit that holds the group, if one does. */
+  scope?: Scope;
+  /** What the group is limited to now; `update` changes parts of it. */
+  resources?: LinuxResources;
   /** Whether it has a PID namespace of its own, in which nothing outlives the first process (pid_namespaces(7)). */
   endsWithProcess: boolean;
   /** Absent until there is one. Pid and start time (clock ticks since boot) together are its identity. */

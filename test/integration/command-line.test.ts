@@ -24,6 +24,8 @@ const OPTIONS: Record<string, string[]> = {
   state: [],
   kill: ["--all"],
   delete: ["--force"],
+  events: ["--interval", "--stats", "--pressure", "--cgroup"],
+  ps: ["--format"],
   spec: ["--bundle"],
 };
 

@@ -4,6 +4,7 @@ import { readFileSync } from "node:fs";
 import { join } from "node:path";
 import { test } from "node:test";
 import { makeBundle, newFolder } from "./harness/bundle.ts";
+import { addUserNamespace } from "./harness/config.ts";
 import { succeeded } from "./harness/expect.ts";
 import { leavesNothing, nothingIsLeftAtTheEnd } from "./harness/leftovers.ts";
 import { newId, Runtime, tsrun, tsrunPath } from "./harness/runtime.ts";
@@ -11,6 +12,7 @@ import { newId, Runtime, tsrun, tsrunPath } from "./harness/runtime.ts";
 nothingIsLeftAtTheEnd();
 
 const bundle = makeBundle(["sleep", "300"]);
+const inUserNamespace = makeBundle(["sleep", "300"], { edit: addUserNamespace });
 const POINTS = 40;
 
 /** The `nth` call of a system call. */
@@ -46,8 +48,8 @@ function spread<T>(list: T[], count = POINTS): T[] {
   return list.filter((_, i) => i % stride === 0);
 }
 
-function createWorksAgain(id: string): void {
-  succeeded(tsrun.call(["create", "-b", bundle.path, id]), "create with the same id");
+function createWorksAgain(id: string, { path } = bundle): void {
+  succeeded(tsrun.call(["create", "-b", path, id]), "create with the same id");
   succeeded(tsrun.call(["delete", "--force", id]), "delete");
 }
 
@@ -63,25 +65,29 @@ test("create killed after a time", () => {
   }
 });
 
-test("create killed at a system call", () => {
-  const id = newId();
-  const moments = momentsOf("create", "-b", bundle.path, id);
-  succeeded(tsrun.call(["delete", "--force", id]));
-  assert.ok(moments.length > 20, `only ${moments.length} system calls`);
-  let killed = 0;
-  for (const moment of spread(moments)) {
-    leavesNothing(() => {
-      const name = newId();
-      const { status } = killedAt(moment).call(["create", "-b", bundle.path, name]);
-      if (status !== 0) killed++;
-      const when = `${moment.call} number ${moment.nth}`;
-      succeeded(tsrun.call(["delete", "--force", name]), `delete --force after ${when}`);
-      createWorksAgain(name);
-    });
-  }
-  // The number of calls varies a little with timing, so the last ones may not be reached.
-  assert.ok(killed > 20, `only ${killed} were killed`);
-});
+for (const [kind, of] of [
+  ["", bundle],
+  [" in a user namespace", inUserNamespace],
+] as const)
+  test(`create killed at a system call${kind}`, () => {
+    const id = newId();
+    const moments = momentsOf("create", "-b", of.path, id);
+    succeeded(tsrun.call(["delete", "--force", id]));
+    assert.ok(moments.length > 20, `only ${moments.length} system calls`);
+    let killed = 0;
+    for (const moment of spread(moments)) {
+      leavesNothing(() => {
+        const name = newId();
+        const { status } = killedAt(moment).call(["create", "-b", of.path, name]);
+        if (status !== 0) killed++;
+        const when = `${moment.call} number ${moment.nth}`;
+        succeeded(tsrun.call(["delete", "--force", name]), `delete --force after ${when}`);
+        createWorksAgain(name, of);
+      });
+    }
+    // The number of calls varies a little with timing, so the last ones may not be reached.
+    assert.ok(killed > 20, `only ${killed} were killed`);
+  });
 
 test("delete killed at a system call", () => {
   const id = newId();

@@ -18,13 +18,13 @@ export interface Departure {
 export const DEPARTURES: Departure[] = [
   {
     peer: "crun",
-    ours: /^mounts: \/null \S+ rw,nosuid - tmpfs rw,/,
+    ours: /^mounts: \/null \S+ rw,(nosuid - tmpfs|relatime - devtmpfs) rw,/,
     theirs: /^mounts: \/null \S+ ro,\S+ - devtmpfs rw/,
     why: "A masked file: crun binds the host’s /dev/null, read-only, tsrun the container’s own, as runc.",
   },
   {
     peer: "runc",
-    ours: /^descriptors: [012] (\/dev\/null|stdout)$/,
+    ours: /^descriptors: [012] (socket|stdout)$/,
     theirs: /^descriptors: [012] pipe$/,
     why: "runc copies stdio through pipes in `run`; tsrun passes it straight through, as crun.",
   },
@@ -38,14 +38,14 @@ export const DEPARTURES: Departure[] = [
   },
   {
     peer: "runc",
-    ours: /^mounts: \/ \S+ ro,nosuid,nodev,noexec,relatime - tmpfs rw,size=0k,mode=755$/,
-    theirs: /^mounts: \/ \S+ ro,relatime - tmpfs ro$/,
+    ours: /^mounts: \/ \S+ ro,nosuid,nodev,noexec,relatime - tmpfs rw,size=0k,mode=755(,uid=\d+,gid=\d+)?$/,
+    theirs: /^mounts: \/ \S+ ro,relatime - tmpfs ro(,uid=\d+,gid=\d+)?$/,
     why: "A masked folder: each hides it under an empty read-only tmpfs; tsrun’s has more flags.",
   },
   {
     peer: "crun",
-    ours: /^mounts: \/ \S+ ro,nosuid,nodev,noexec,relatime - tmpfs rw,size=0k,mode=755$/,
-    theirs: /^mounts: \/ \S+ ro,relatime - tmpfs rw,size=0k$/,
+    ours: /^mounts: \/ \S+ ro,nosuid,nodev,noexec,relatime - tmpfs rw,size=0k,mode=755(,uid=\d+,gid=\d+)?$/,
+    theirs: /^mounts: \/ \S+ ro,relatime - tmpfs rw,size=0k(,uid=\d+,gid=\d+)?$/,
     why: "A masked folder: each hides it under an empty read-only tmpfs; tsrun’s has more flags.",
   },
   {
@@ -88,15 +88,15 @@ export const DEPARTURES: Departure[] = [
   },
   {
     peer: "crun",
-    ours: /^destinations: \/sys\/fs\/cgroup directory 755 0:0$/,
-    theirs: /^destinations: \/sys\/fs\/cgroup directory 555 0:0$/,
+    ours: /^destinations: \/sys\/fs\/cgroup directory 755 (0:0|65534:65534)$/,
+    theirs: /^destinations: \/sys\/fs\/cgroup directory 555 (0:0|65534:65534)$/,
     why: "crun runs without cgroups here, and so shows the root of the tree.",
   },
   {
     peer: "crun",
     ours: /^cgroup: 0::\/ID$/,
     theirs: /^cgroup: 0::\/$/,
-    variations: /^no cgroup namespace/,
+    variations: /^(no cgroup namespace|user namespace without cgroup)/,
     why: "crun runs without cgroups here, and so stays in the caller’s group.",
   },
   {
@@ -108,15 +108,8 @@ export const DEPARTURES: Departure[] = [
   },
   {
     peer: "crun",
-    ours: /^devices: null character special file 666 0:0 1:3$/,
-    theirs: /^devices: null character special file 666 \d+:\d+ 1:3$/,
-    variations: /user|additional groups/,
-    why: "crun gives /dev/null to the user when stdin is /dev/null: the host’s very device node.",
-  },
-  {
-    peer: "crun",
     ours: /^environment: HOME=\/$/,
-    variations: /^user unknown/,
+    variations: /^user (unknown|namespace of several)/,
     why: "crun sets no HOME for a user that /etc/passwd does not know; runc sets `/`.",
   },
   {
@@ -144,7 +137,28 @@ export const DEPARTURES: Departure[] = [
     peer: "crun",
     ours: /^mounts: \/0 \/dev\/console rw,nosuid,noexec,relatime - devpts /,
     theirs: /^mounts: \/0 \/dev\/console rw,relatime - devpts /,
-    variations: /^terminal/,
+    variations: /terminal/,
     why: "crun drops the flags of /dev/pts when it binds the terminal to /dev/console; runc does not.",
+  },
+  {
+    peer: "crun",
+    ours: /^mounts: \/(\w+) \/dev\/\1 rw,relatime - devtmpfs /,
+    theirs: /^mounts: \/(\w+) \/dev\/\1 rw,nosuid,noexec,relatime - devtmpfs /,
+    variations: /^user namespace/,
+    why: "Devices bound from the host have the host’s flags, as with runc; crun adds two.",
+  },
+  {
+    peer: "crun",
+    ours: /^(devices: kmsg .* 644 65534:65534 1:b|mounts: \/kmsg \/dev\/kmsg .* - devtmpfs .*)$/,
+    theirs: /^(devices: kmsg .* 644 0:0 1:b|mounts: \/0 \/dev\/kmsg .* - tmpfs .*)$/,
+    variations: /^user namespace with a device/,
+    why: "crun makes the device before it enters the user namespace; tsrun binds the host’s, as runc.",
+  },
+  {
+    peer: "runc",
+    ours: /^(devices: mqueue|destinations: \/dev\/mqueue) directory 1777 0:0/,
+    theirs: /^(devices: mqueue|destinations: \/dev\/mqueue) directory 1777 0:65534/,
+    variations: /^user namespace/,
+    why: "runc makes the IPC namespace with the uid of the user namespace’s root and not yet its gid.",
   },
 ];

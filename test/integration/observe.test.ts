@@ -14,11 +14,14 @@ import { VARIATIONS, type Variation } from "./variations.ts";
 
 nothingIsLeftAtTheEnd();
 
+/** The standard input is not /dev/null: crun would give the host's to the container's user. */
+const NOT_NULL = { input: "" };
+
 /** What the container has printed on the terminal that a console socket received. */
 function throughTerminal(runtime: Runtime, bundle: string, id: string): string {
   const { path, terminal } = consoleSocket();
   const call = ["run", "--detach", "--console-socket", path, "--bundle", bundle, id];
-  succeeded(runtime.call(call), `${runtime.name} run`);
+  succeeded(runtime.call(call, NOT_NULL), `${runtime.name} run`);
   terminal.shows(/^=== end$/m);
   succeeded(runtime.call(["delete", "--force", id]), `${runtime.name} delete`);
   return terminal.output;
@@ -33,7 +36,7 @@ function observe(runtime: Runtime, variation: Variation): Observation {
   const id = newId();
   const output = variation.terminal
     ? throughTerminal(runtime, bundle.path, id)
-    : succeeded(runtime.call(["run", "--bundle", bundle.path, id]), runtime.name).stdout;
+    : succeeded(runtime.call(["run", "--bundle", bundle.path, id], NOT_NULL), runtime.name).stdout;
   return parse(output, bundle.path, id);
 }
 

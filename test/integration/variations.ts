@@ -2,9 +2,17 @@
  * The configurations under which tsrun, runc and crun are compared: the default one and what
  * engines and people change in it. One line says what varies.
  */
-import { chmodSync, mkdirSync, symlinkSync, writeFileSync } from "node:fs";
+import { chmodSync, chownSync, mkdirSync, symlinkSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
-import { CAPABILITY_SETS, type Config, mountAt, shareNamespace } from "./harness/config.ts";
+import {
+  addUserNamespace,
+  CAPABILITY_SETS,
+  type Config,
+  HOST_GID,
+  HOST_UID,
+  mountAt,
+  shareNamespace,
+} from "./harness/config.ts";
 
 type Edit = (config: Config, bundle: string) => void;
 
@@ -512,6 +520,94 @@ const TERMINALS: Variation[] = [
   },
 ];
 
+const inUserNamespace =
+  (...edits: Edit[]): Edit =>
+  (config, bundle) => {
+    addUserNamespace(config);
+    for (const edit of edits) edit(config, bundle);
+  };
+
+const USER_NAMESPACES: Variation[] = [
+  { name: "user namespace", edit: inUserNamespace() },
+  { name: "user namespace with a terminal", edit: inUserNamespace(), terminal: true },
+  {
+    name: "user namespace with a user and groups",
+    edit: inUserNamespace((config) => {
+      config.process.user = { uid: 1000, gid: 1000, additionalGids: [5, 2000] };
+    }),
+  },
+  {
+    name: "user namespace of several ranges",
+    edit: inUserNamespace((config) => {
+      config.process.user = { uid: 1500, gid: 5 };
+      config.linux.uidMappings = [
+        { containerID: 0, hostID: HOST_UID, size: 1 },
+        { containerID: 1000, hostID: 300_000, size: 1000 },
+      ];
+      config.linux.gidMappings = [
+        { containerID: 5, hostID: 300_000, size: 1 },
+        { containerID: 0, hostID: HOST_GID, size: 5 },
+      ];
+    }),
+  },
+  {
+    name: "user namespace with a root filesystem of its own",
+    edit: inUserNamespace((config) => {
+      config.root.readonly = false;
+    }),
+    prepare: (rootfs) => {
+      for (const folder of ["", "mnt", "dev", "proc"])
+        chownSync(join(rootfs, folder), HOST_UID, HOST_GID);
+    },
+  },
+  {
+    name: "user namespace with capabilities",
+    edit: inUserNamespace((config) => {
+      const all = ["CAP_SYS_ADMIN", "CAP_MKNOD", "CAP_NET_ADMIN", "CAP_CHOWN", "CAP_DAC_OVERRIDE"];
+      config.process.capabilities = { bounding: all, effective: all, permitted: all };
+    }),
+  },
+  {
+    name: "user namespace with bind mounts",
+    prepare: (rootfs, bundle) => {
+      shareables(rootfs, bundle);
+      writeFileSync(join(rootfs, "etc/hosts"), "");
+    },
+    edit: inUserNamespace(
+      bind("shared", "/mnt", "ro", "nosuid"),
+      bind("single", "/etc/hosts", "rw"),
+    ),
+  },
+  {
+    name: "user namespace with a device",
+    edit: inUserNamespace((config) => {
+      config.linux.devices = [
+        { path: "/dev/kmsg", type: "c", major: 1, minor: 11, fileMode: 0o644 },
+      ];
+    }),
+  },
+  {
+    name: "user namespace with sysctls",
+    edit: inUserNamespace((config) => {
+      config.linux.sysctl = { "net.ipv4.ip_default_ttl": "77", "kernel.msgmax": "7777" };
+    }),
+  },
+  {
+    name: "user namespace with an oom score",
+    edit: inUserNamespace((config) => {
+      config.process.oomScoreAdj = 300;
+    }),
+  },
+  {
+    name: "user namespace without cgroup and network namespaces",
+    edit: inUserNamespace((config) => {
+      shareNamespace(config, "cgroup");
+      shareNamespace(config, "network");
+      config.mounts = config.mounts.filter(({ destination }) => !destination.startsWith("/sys"));
+    }),
+  },
+];
+
 export const VARIATIONS: Variation[] = [
   { name: "the default configuration" },
   ...ROOT,
@@ -522,4 +618,5 @@ export const VARIATIONS: Variation[] = [
   ...MOUNTS,
   ...PATHS,
   ...TERMINALS,
+  ...USER_NAMESPACES,
 ];

@@ -17,7 +17,7 @@ const allowed: Readonly<Record<string, readonly string[]>> = {
     ...["#host", "#abi"],
   ],
   "src/init": ["src/linux", "src/failure.ts", "#host", "#abi"],
-  "src/cgroup": ["src/linux", "src/failure.ts", "#abi"],
+  "src/cgroup": ["src/linux", "src/failure.ts", "#host", "#abi"],
   "src/failure.ts": ["src/linux", "#abi"],
   "src/linux": ["#host", "#abi", "src/host/seam.ts"],
   "src/host": ["#abi", "node:", "koffi", "esbuild"],

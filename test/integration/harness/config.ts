@@ -33,6 +33,12 @@ export const CAPABILITY_SETS = [
 ] as const;
 export type CapabilitySet = (typeof CAPABILITY_SETS)[number];
 
+export interface IdMapping {
+  containerID: number;
+  hostID: number;
+  size: number;
+}
+
 export interface Config {
   ociVersion: string;
   process: {
@@ -57,6 +63,8 @@ export interface Config {
     cgroupsPath?: string;
     resources?: {
       devices?: { allow: boolean; access: string; type?: string; major?: number; minor?: number }[];
+      /** memory, cpu, pids and the others, as the specification has them. */
+      [member: string]: unknown;
     };
     namespaces: { type: string; path?: string }[];
     devices?: {
@@ -69,6 +77,8 @@ export interface Config {
       gid?: number;
     }[];
     sysctl?: Record<string, string>;
+    uidMappings?: IdMapping[];
+    gidMappings?: IdMapping[];
     rootfsPropagation?: string;
     maskedPaths: string[];
     readonlyPaths: string[];
@@ -164,6 +174,17 @@ export function mountAt(config: Config, destination: string): Mount {
   const mount = config.mounts.find((each) => each.destination === destination);
   if (mount === undefined) throw new Error(`no mount at ${destination}`);
   return mount;
+}
+
+/** The first ids of the host that are a user namespace's own in the tests; the gids are others than the uids. */
+export const HOST_UID = 100_000;
+export const HOST_GID = 200_000;
+
+/** Gives the container a user namespace of its own. */
+export function addUserNamespace(config: Config): void {
+  config.linux.namespaces.push({ type: "user" });
+  config.linux.uidMappings = [{ containerID: 0, hostID: HOST_UID, size: 65_536 }];
+  config.linux.gidMappings = [{ containerID: 0, hostID: HOST_GID, size: 65_536 }];
 }
 
 /** Removes one namespace from the configuration, so that the container shares the caller's. */

@@ -4,16 +4,8 @@ import { existsSync, readdirSync, readFileSync, rmdirSync, rmSync } from "node:f
 import { join } from "node:path";
 import { after, afterEach } from "node:test";
 import { pause } from "./expect.ts";
+import { cgroupRoot } from "./hierarchy.ts";
 import { runName, scratch } from "./isolation.ts";
-
-/** The cgroup2 mount of this machine: on hybrid ones it is not /sys/fs/cgroup. */
-export function cgroupRoot(): string {
-  for (const line of readFileSync("/proc/self/mountinfo", "utf8").split("\n")) {
-    const fields = line.split(" ");
-    if (fields[fields.indexOf("-") + 1] === "cgroup2") return fields[4] as string;
-  }
-  throw new Error("this machine has no cgroup2 mount");
-}
 
 function folders(root: string): string[] {
   return readdirSync(root, { withFileTypes: true })

@@ -1,25 +1,27 @@
-/** Groups and their device filters in the real cgroup2 tree. Needs root. */
+/** Groups in the real cgroup2 tree. Needs root. */
 import { deepEqual, equal, match, ok, throws } from "node:assert/strict";
-import { type ChildProcess, execFileSync, spawn } from "node:child_process";
+import { type ChildProcess, spawn } from "node:child_process";
 import { once } from "node:events";
 import {
   closeSync,
   existsSync,
+  fstatSync,
   mkdirSync,
-  mkdtempSync,
   readFileSync,
-  rmSync,
+  statSync,
   writeFileSync,
 } from "node:fs";
 import { afterEach, beforeEach, test } from "node:test";
-import { applyDeviceFilter } from "../../../src/cgroup/deviceFilter.ts";
-import { cgroupDrivers } from "../../../src/cgroup/driver.ts";
+import { type CgroupRequest, cgroupDrivers } from "../../../src/cgroup/driver.ts";
+import { freeze, isFrozen, thaw } from "../../../src/cgroup/freezer.ts";
 import {
   cgroupProcesses,
   createCgroup,
   killCgroup,
+  openForExec,
   removeCgroup,
 } from "../../../src/cgroup/group.ts";
+import { inGroup } from "../../../src/cgroup/hierarchy.ts";
 
 const mountPoint = readFileSync("/proc/self/mountinfo", "utf8")
   .split("\n")
@@ -59,16 +61,25 @@ function sleepIn(path: string, seconds = "60"): { pid: number } {
   return { pid: child.pid as number };
 }
 
+const request = (cgroupsPath: string): CgroupRequest => ({
+  cgroupsPath,
+  id: "id",
+  settings: [],
+  annotations: {},
+});
+
 const make = (path: string): void => closeSync(createCgroup(path));
 
 test("a group is made with those above it, and removed without them", () => {
   const path = `${base}/a/b/c`;
-  const chosen = cgroupDrivers.cgroupfs(path, "id");
+  const chosen = cgroupDrivers.cgroupfs(request(path));
   equal(chosen.path, path);
   equal(existsSync(at(`${base}/a`)), false);
-  const { child, group } = chosen.place(() => sleepIn(path));
-  closeSync(group as number);
-  deepEqual(cgroupProcesses(path), [child.pid]);
+  closeSync(chosen.place(() => sleepIn(path)) as number);
+  deepEqual(
+    cgroupProcesses(path),
+    children.map(({ pid }) => pid),
+  );
   killCgroup(path);
   removeCgroup(path);
   equal(existsSync(at(path)), false);
@@ -85,7 +96,7 @@ test("what is not there needs no killing and no removing", () => {
 
 test("a vacant group is used", () => {
   mkdirSync(at(`${base}/prepared`));
-  equal(cgroupDrivers.cgroupfs(`${base}/prepared`, "id").path, `${base}/prepared`);
+  equal(cgroupDrivers.cgroupfs(request(`${base}/prepared`)).path, `${base}/prepared`);
   make(`${base}/prepared`);
 });
 
@@ -93,8 +104,11 @@ test("a group with processes in it or below it is refused, before and while maki
   make(`${base}/used/below`);
   sleepIn(`${base}/used/below`);
   const inUse = /cgroup \/tsrun-unit-\d+\/used is in use: 1 process/;
-  throws(() => cgroupDrivers.cgroupfs(`${base}/used`, "id"), inUse);
-  throws(() => cgroupDrivers.cgroupfs(`${base}/used`, "id"), /config\.json \/linux\/cgroupsPath/);
+  throws(() => cgroupDrivers.cgroupfs(request(`${base}/used`)), inUse);
+  throws(
+    () => cgroupDrivers.cgroupfs(request(`${base}/used`)),
+    /config\.json \/linux\/cgroupsPath/,
+  );
   throws(() => createCgroup(`${base}/used`), inUse);
   equal(cgroupProcesses(`${base}/used`).length, 1);
 });
@@ -102,14 +116,14 @@ test("a group with processes in it or below it is refused, before and while maki
 test("a frozen group is refused", () => {
   make(`${base}/frozen`);
   write(`${base}/frozen`, "cgroup.freeze", "1");
-  throws(() => cgroupDrivers.cgroupfs(`${base}/frozen`, "id"), /frozen is frozen/);
+  throws(() => cgroupDrivers.cgroupfs(request(`${base}/frozen`)), /frozen is frozen/);
 });
 
 test("a group below a threaded one is refused with the reason", () => {
-  make(`${base}/threaded`);
+  mkdirSync(at(`${base}/threaded`));
   write(`${base}/threaded`, "cgroup.type", "threaded");
   const path = `${base}/threaded/container`;
-  const chosen = cgroupDrivers.cgroupfs(path, "id");
+  const chosen = cgroupDrivers.cgroupfs(request(path));
   throws(() => chosen.place(() => sleepIn(path)), /a group above it is threaded/);
 });
 
@@ -121,22 +135,60 @@ test("what cannot be made leaves nothing", () => {
   equal(existsSync(at(`${base}/x`)), false);
 });
 
-test("a start that fails leaves the error as it is and the group to be removed", () => {
+test("a start that fails leaves the error as it is and no group", () => {
   const failing = (): never => {
     throw new Error("no start");
   };
-  throws(() => cgroupDrivers.cgroupfs(`${base}/c`, "id").place(failing), /^Error: no start$/);
-  ok(existsSync(at(`${base}/c`)));
-  throws(() => cgroupDrivers.disabled("/c", "id").place(failing), /^Error: no start$/);
+  throws(() => cgroupDrivers.cgroupfs(request(`${base}/c`)).place(failing), /^Error: no start$/);
+  equal(existsSync(at(`${base}/c`)), false);
+  throws(() => cgroupDrivers.disabled(request("/c")).place(failing), /^Error: no start$/);
 });
 
 test("killing and removing reach the groups that the container made", () => {
-  for (const name of ["c", "c/one", "c/two/three"]) make(`${base}/${name}`);
+  // Made as a container would: groups that tsrun makes hand controllers on, and then take no processes.
+  for (const name of ["c", "c/one", "c/two", "c/two/three"]) mkdirSync(at(`${base}/${name}`));
   const pids = ["c", "c/one", "c/two/three"].map((name) => sleepIn(`${base}/${name}`).pid);
   deepEqual(cgroupProcesses(`${base}/c`).toSorted(), pids.toSorted());
   killCgroup(`${base}/c`);
   removeCgroup(`${base}/c`);
   equal(existsSync(at(`${base}/c`)), false);
+});
+
+test("a process is executed in the container's group, or with the first one where that takes none", () => {
+  const inode = (path: string): number => statSync(at(path)).ino;
+  const chosen = (path: string, pid: number): number => {
+    const group = openForExec(path, pid);
+    const { ino } = fstatSync(group);
+    closeSync(group);
+    return ino;
+  };
+  make(`${base}/c`);
+  const first = sleepIn(`${base}/c`).pid;
+  equal(chosen(`${base}/c`, first), inode(`${base}/c`));
+  mkdirSync(at(`${base}/c/init`));
+  write(`${base}/c/init`, "cgroup.procs", String(first));
+  equal(chosen(`${base}/c`, first), inode(`${base}/c`));
+  const [controller] = readFileSync(at("/cgroup.controllers"), "utf8").trim().split(" ");
+  ok(controller, "the test needs a controller of cgroup v2");
+  write(`${base}/c`, "cgroup.subtree_control", `+${controller}`);
+  equal(chosen(`${base}/c`, first), inode(`${base}/c/init`));
+  mkdirSync(at(`${base}/other`));
+  write(`${base}/other`, "cgroup.procs", String(first));
+  throws(() => openForExec(`${base}/c`, first), /first process is in the cgroup .*\/other/);
+});
+
+test("a frozen group is thawed", () => {
+  make(`${base}/c`);
+  const { pid } = sleepIn(`${base}/c`);
+  inGroup(`${base}/c`, (group) => {
+    equal(isFrozen(group), false);
+    freeze(group);
+    equal(isFrozen(group), true);
+    match(readFileSync(`${at(`${base}/c`)}/cgroup.events`, "utf8"), /^frozen 1$/m);
+    thaw(group);
+    equal(isFrozen(group), false);
+  });
+  ok(existsSync(`/proc/${pid}`));
 });
 
 test("removing waits for processes that are about to end", () => {
@@ -146,64 +198,4 @@ test("removing waits for processes that are about to end", () => {
   removeCgroup(`${base}/c`);
   equal(existsSync(at(`${base}/c`)), false);
   ok(performance.now() - start > 200);
-});
-
-/** Which of the device nodes a process in a group can open, as `r` and `w` per node. */
-function opens(group: string, ...nodes: string[]): string[] {
-  const script = `echo $$ > "$0" || exit 1
-    for node; do
-      (: < "$node") 2>/dev/null && r=r || r=-
-      (: >> "$node") 2>/dev/null && w=w || w=-
-      echo $r$w
-    done`;
-  const procs = `${at(group)}/cgroup.procs`;
-  return execFileSync("sh", ["-c", script, procs, ...nodes], { encoding: "utf8" })
-    .trim()
-    .split("\n");
-}
-
-test("a filter refuses what its rules do, in the groups below too", () => {
-  // Not in /tmp, which may be mounted nodev.
-  const directory = mkdtempSync("/var/tmp/tsrun-unit-");
-  try {
-    const [nothing, log] = [`${directory}/null`, `${directory}/kmsg`];
-    execFileSync("mknod", [nothing, "c", "1", "3"]);
-    execFileSync("mknod", [log, "c", "1", "11"]);
-    deepEqual(opens(base, nothing, log), ["rw", "rw"]);
-
-    const rules = (access: string) => [
-      { allow: false, access: "rwm" },
-      { allow: true, type: "c" as const, major: 1, minor: 11, access },
-    ];
-    for (const [name, devices, expected] of [
-      ["default", undefined, ["rw", "--"]],
-      ["read", rules("r"), ["rw", "r-"]],
-      ["write", rules("w"), ["rw", "-w"]],
-      ["both", rules("rw"), ["rw", "rw"]],
-      ["open", [{ allow: true, access: "rwm" }], ["rw", "rw"]],
-    ] as const) {
-      const path = `${base}/${name}`;
-      const group = createCgroup(path);
-      applyDeviceFilter(group, devices);
-      closeSync(group);
-      deepEqual(opens(path, nothing, log), expected, name);
-      make(`${path}/below`);
-      deepEqual(opens(`${path}/below`, nothing, log), expected, `below ${name}`);
-    }
-  } finally {
-    rmSync(directory, { recursive: true });
-  }
-});
-
-test("a filter that cannot be attached is a failure that says where it comes from", () => {
-  const group = createCgroup(`${base}/c`);
-  closeSync(group);
-  throws(
-    () => applyDeviceFilter(group),
-    (error: Error) => {
-      match(error.message, /^limiting the container to its devices: bpf\("BPF_PROG_ATTACH".*EBADF/);
-      match(error.message, /config\.json \/linux\/resources\/devices/);
-      return true;
-    },
-  );
 });

@@ -1,7 +1,7 @@
 /** Which command line makes which call of the runtime, and which makes none. */
 import assert from "node:assert/strict";
 import { test } from "node:test";
-import type { Call } from "../../../src/cli/command.ts";
+import { type Call, passesWordsOn } from "../../../src/cli/command.ts";
 import { readLine } from "../../../src/cli/commandLine.ts";
 import { commands } from "../../../src/cli/commands.ts";
 import { globalOptions } from "../../../src/cli/globals.ts";
@@ -22,6 +22,10 @@ const created = {
   listenFds: 0,
 };
 const ran = { ...created, detach: false, keep: false };
+
+const second = 1_000_000_000n;
+const watched = { interval: 5n * second, once: false, triggers: [], cgroup: false };
+const trigger = { resource: "memory", kind: "some", threshold: second / 4n, window: second };
 
 const right: [line: string, ...call: Recording["calls"][number]][] = [
   ["create c", "create", created],
@@ -54,6 +58,33 @@ const right: [line: string, ...call: Recording["calls"][number]][] = [
   ["delete c", "remove", "c", { force: false }],
   ["delete --force c", "remove", "c", { force: true }],
   ["delete c -f", "remove", "c", { force: true }],
+  ["events c", "events", "c", watched],
+  ["events --stats c", "events", "c", { ...watched, once: true }],
+  ["events c --stats --cgroup", "events", "c", { ...watched, once: true, cgroup: true }],
+  ["events --interval 1m30s c", "events", "c", { ...watched, interval: 90n * second }],
+  ["events --interval=500ms c", "events", "c", { ...watched, interval: second / 2n }],
+  [
+    "events --pressure memory:some:250ms/1s c --pressure=cpu:full:1s/2s",
+    "events",
+    "c",
+    {
+      ...watched,
+      triggers: [
+        trigger,
+        { resource: "cpu", kind: "full", threshold: second, window: 2n * second },
+      ],
+    },
+  ],
+  ["ps c", "processTable", "c", ["-ef"]],
+  ["ps -f table c", "processTable", "c", ["-ef"]],
+  ["ps c -e -o pid,args", "processTable", "c", ["-e", "-o", "pid,args"]],
+  ["ps c aux", "processTable", "c", ["aux"]],
+  ["ps c -f json", "processTable", "c", ["-f", "json"]],
+  ["ps c --help", "processTable", "c", ["--help"]],
+  ["ps c -- -f", "processTable", "c", ["-f"]],
+  ["ps -- c -f", "processTable", "c", ["-f"]],
+  ["ps --format json c", "processes", "c"],
+  ["ps -fjson c -ef", "processes", "c"],
 ];
 
 const split = (line: string): string[] => line.split(" ");
@@ -67,7 +98,7 @@ for (const [line, ...call] of right)
   });
 
 test("plain lines are read as commander reads them", () => {
-  const output = { write: assert.fail, writeError: assert.fail };
+  const output = { write: () => assert.fail(), writeError: () => assert.fail() };
   const readers = new Set<string>();
   for (const [line] of right)
     for (const globals of ["", "--debug ", "--root /r --log-format=json ", "--log-format text "]) {
@@ -84,7 +115,10 @@ test("plain lines are read as commander reads them", () => {
       assert.deepEqual({ ...defaults(theirs.flags), ...ours.flags }, theirs.flags);
     }
   // Spellings that engines do not use are left to commander.
-  const left = ["create c -b/b", "create -- -c", "run -db /b c"];
+  const left = [
+    ...["create c -b/b", "create -- -c", "run -db /b c"],
+    ...["ps -- c -f", "ps -fjson c -ef"],
+  ];
   assert.deepEqual([...readers].sort(), [...left, "plain"].sort());
 });
 
@@ -127,6 +161,9 @@ const contexts: [globals: string, root: string, cgroupManager: string][] = [
   ["--root r", `${process.cwd()}/r`, "cgroupfs"],
   ["--cgroup-manager=cgroupfs", "/run/tsrun", "cgroupfs"],
   ["--cgroup-manager disabled --root /r", "/r", "disabled"],
+  ["--systemd-cgroup", "/run/tsrun", "systemd"],
+  ["--cgroup-manager systemd", "/run/tsrun", "systemd"],
+  ["--systemd-cgroup --cgroup-manager=disabled", "/run/tsrun", "disabled"],
   ["--debug --rootless=true", "/run/tsrun", "cgroupfs"],
   ["--rootless false --log-format json", "/run/tsrun", "cgroupfs"],
   ["--rootless auto --log-format=text", "/run/tsrun", "cgroupfs"],
@@ -157,6 +194,8 @@ const wrong: [line: string, message: RegExp][] = [
   ["create", /missing required argument 'container-id'/],
   ["run -b /b", /missing required argument 'container-id'/],
   ["start", /missing required argument 'container-id'/],
+  ["events", /missing required argument 'container-id'/],
+  ["ps -f json", /missing required argument 'container-id'/],
   ["state", /missing required argument 'container-id'/],
   ["kill", /missing required argument 'container-id'/],
   ["delete -f", /missing required argument 'container-id'/],
@@ -167,6 +206,16 @@ const wrong: [line: string, message: RegExp][] = [
   ["kill c 9 d", /too many arguments/],
   ["delete c d", /too many arguments/],
   ["spec c", /too many arguments/],
+  ["events c d", /too many arguments/],
+  ["events --interval 5 c", /--interval is "5", which is not a duration; .* such as 5s/],
+  ["events --interval 0s c", /--interval is 0s: it must be greater than 0/],
+  ["events --interval=-1s --stats c", /--interval is -1s: it must be greater than 0/],
+  ["events --pressure memory c", /--pressure is "memory": expected .* such as memory:some:150ms/],
+  ["events --pressure disk:some:1s/2s c", /--pressure is "disk:some:1s\/2s"/],
+  ["events --pressure io:some:1s/2 c", /the window of --pressure is "2"/],
+  ["events --pressure io:some:0s/2s c", /the threshold of --pressure is 0s/],
+  ["ps --format xml c", /--format is "xml": expected table or json/],
+  ["ps -e c", /unknown option '-e'/],
   ["kill c NONE", /unknown signal "NONE".* such as TERM/],
   ["kill c 65", /unknown signal "65"/],
   ["kill c 65", /unknown signal "65"/],
@@ -177,8 +226,6 @@ const wrong: [line: string, message: RegExp][] = [
   ["run --preserve-fds 999999999 c", /descriptor \d+ is not open/],
   ["--log-format xml state c", /--log-format is "xml": expected text or json/],
   ["--rootless maybe state c", /--rootless is "maybe": expected true, false or auto/],
-  ["--cgroup-manager=systemd run c", /systemd cgroup manager is not supported yet/],
-  ["--systemd-cgroup run c", /systemd cgroup manager is not supported yet/],
   ["--cgroup-manager=none run c", /expected cgroupfs, systemd or disabled/],
   ["--root / state c", /--root is "\/"/],
   ["--root /x/.. state c", /--root is "\/x\/\.\."/],
@@ -210,7 +257,7 @@ for (const [name, command] of commands)
       [name, "--help"],
       [name, "-h"],
       ["help", name],
-      [name, "some", "thing", "--help"],
+      ...(passesWordsOn(command) ? [] : [[name, "some", "thing", "--help"]]),
     ]) {
       const { status, stdout, stderr, calls } = record(argv);
       assert.deepEqual([status, stderr, calls], [0, "", []]);
@@ -229,4 +276,13 @@ test("state prints JSON", () => {
   const { stdout } = record(["state", "c"]);
   assert.ok(stdout.startsWith('{\n  "ociVersion": "1.3.0",\n  "id": "c",\n'), stdout);
   assert.ok(stdout.endsWith("\n}\n"));
+});
+
+test("events prints a line of JSON each", () => {
+  assert.equal(record(["events", "c"]).stdout, '{"type":"oom","id":"c"}\n');
+});
+
+test("ps prints a list of pids, or the rows as they are", () => {
+  assert.equal(record(["ps", "-f", "json", "c"]).stdout, "[1,2]\n");
+  assert.equal(record(["ps", "c"]).stdout, "PID\xff\n");
 });

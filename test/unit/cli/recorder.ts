@@ -39,10 +39,26 @@ export function record(argv: readonly string[], failing: () => void = () => {}):
     start: (...args) => note("start", ...args),
     state: (context, id) => {
       note("state", context, id);
-      return { ociVersion: "1.3.0", id, status: "stopped", bundle: "/b" };
+      const [status, owner] = ["stopped", ""] as const;
+      return { ociVersion: "1.3.0", id, pid: 0, status, bundle: "/b", rootfs: "/b/rootfs", owner };
     },
     kill: (...args) => note("kill", ...args),
     remove: (...args) => note("remove", ...args),
+    pause: (...args) => note("pause", ...args),
+    resume: (...args) => note("resume", ...args),
+    update: (...args) => note("update", ...args),
+    events: (context, id, options, tell) => {
+      note("events", context, id, options);
+      tell({ type: "oom", id });
+    },
+    processes: (...args) => {
+      note("processes", ...args);
+      return [1, 2];
+    },
+    processTable: (...args) => {
+      note("processTable", ...args);
+      return [Uint8Array.of(0x50, 0x49, 0x44, 0xff, 0x0a)];
+    },
   };
   recording.status = program(
     () => argv,
@@ -50,7 +66,7 @@ export function record(argv: readonly string[], failing: () => void = () => {}):
     runtime,
     {
       write: (text) => {
-        recording.stdout += text;
+        recording.stdout += typeof text === "string" ? text : String.fromCharCode(...text);
       },
       writeError: (text) => {
         recording.stderr += text;

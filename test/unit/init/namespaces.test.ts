@@ -1,5 +1,5 @@
 /** The plan of namespaces, decided before the first process is made (namespaces.ts). */
-import { deepEqual, equal, throws } from "node:assert/strict";
+import { deepEqual, throws } from "node:assert/strict";
 import { describe, test } from "node:test";
 import type { LinuxNamespace } from "@opencontainers-types";
 import {
@@ -9,6 +9,7 @@ import {
   CLONE_NEWNS,
   CLONE_NEWPID,
   CLONE_NEWTIME,
+  CLONE_NEWUSER,
   CLONE_NEWUTS,
 } from "#abi";
 import { Failure } from "../../../src/failure.ts";
@@ -30,21 +31,11 @@ const types = (joins: readonly Join[] | undefined): string | undefined =>
 
 /** A plan in short: joins by their types, in order. */
 function planned(words: string) {
-  const { creatorJoins, stage, cloneFlags, joins, unshareFlags } = planNamespaces(list(words));
-  return {
-    creatorJoins: types(creatorJoins),
-    stage: stage && {
-      before: types(stage.joinsBeforeUser),
-      user: stage.user === "new" ? "new" : stage.user.path,
-      after: types(stage.joinsAfterUser),
-    },
-    cloneFlags,
-    joins: types(joins),
-    unshareFlags,
-  };
+  const { creatorJoins, cloneFlags, joins, unshareFlags } = planNamespaces(list(words));
+  return { creatorJoins: types(creatorJoins), cloneFlags, joins: types(joins), unshareFlags };
 }
 
-const nothing = { creatorJoins: "", stage: undefined, cloneFlags: 0, joins: "", unshareFlags: 0 };
+const nothing = { creatorJoins: "", cloneFlags: 0, joins: "", unshareFlags: 0 };
 /** What one clone3 makes. */
 const CLONED = CLONE_NEWIPC | CLONE_NEWUTS | CLONE_NEWNET | CLONE_NEWPID | CLONE_NEWNS;
 
@@ -67,31 +58,20 @@ const plans: [string, Partial<ReturnType<typeof planned>>][] = [
   ["mount=/m uts=/u ipc=/i network=/n cgroup=/c", { joins: "ipc uts network cgroup mount" }],
   ["mount=/m pid=/p uts=/u", { creatorJoins: "pid", joins: "uts mount" }],
   ["network=/n pid mount", { joins: "network", cloneFlags: CLONE_NEWPID | CLONE_NEWNS }],
-  // With a user namespace: a stage between creator and container.
-  ["user", { stage: { before: "", user: "new", after: "" } }],
+  // A new user namespace owns what is made with it; what the host owns cannot be entered from it.
+  ["user", { cloneFlags: CLONE_NEWUSER }],
   [
-    "user pid network mount",
-    {
-      stage: { before: "", user: "new", after: "" },
-      cloneFlags: CLONE_NEWPID | CLONE_NEWNET | CLONE_NEWNS,
-    },
+    "pid network ipc uts mount user",
+    { cloneFlags: (CLONED & ~CLONE_NEWIPC) | CLONE_NEWUSER, unshareFlags: CLONE_NEWIPC },
   ],
+  ["network=/n user", { creatorJoins: "network", cloneFlags: CLONE_NEWUSER }],
   [
     "network=/n mount user pid=/p ipc=/i",
-    { stage: { before: "ipc network", user: "new", after: "pid" }, cloneFlags: CLONE_NEWNS },
+    { creatorJoins: "ipc network pid", cloneFlags: CLONE_NEWNS | CLONE_NEWUSER },
   ],
-  [
-    "mount=/m time=/t pid=/p user=/user uts=/u cgroup=/c",
-    { stage: { before: "uts cgroup", user: "/user", after: "pid time mount" } },
-  ],
-  [
-    "user cgroup mount",
-    {
-      stage: { before: "", user: "new", after: "" },
-      cloneFlags: CLONE_NEWNS,
-      unshareFlags: CLONE_NEWCGROUP,
-    },
-  ],
+  ["time=/t user uts=/u cgroup=/c", { creatorJoins: "uts cgroup time", cloneFlags: CLONE_NEWUSER }],
+  ["user cgroup mount", { cloneFlags: CLONE_NEWNS | CLONE_NEWUSER, unshareFlags: CLONE_NEWCGROUP }],
+  ["user time", { cloneFlags: CLONE_NEWUSER, unshareFlags: CLONE_NEWTIME }],
 ];
 
 describe("namespaces are planned", () => {
@@ -104,23 +84,10 @@ describe("namespaces are planned", () => {
     deepEqual(planned("network= mount="), { ...nothing, cloneFlags: CLONE_NEWNET | CLONE_NEWNS });
   });
 
-  test("a new time namespace beside a new user namespace is not forgotten", () => {
-    const { stage, cloneFlags, unshareFlags } = planNamespaces(list("user time mount"));
-    equal(stage?.user, "new");
-    equal((cloneFlags | unshareFlags) & CLONE_NEWTIME, CLONE_NEWTIME);
-  });
-
   test("a join knows where it comes from", () => {
-    const { joins, stage } = planNamespaces(list("mount network=/run/netns/a"));
-    deepEqual(joins, [
+    deepEqual(planNamespaces(list("mount network=/run/netns/a")).joins, [
       { type: "network", path: "/run/netns/a", pointer: "/linux/namespaces/1/path" },
     ]);
-    equal(stage, undefined);
-    deepEqual(planNamespaces(list("user=/u")).stage?.user, {
-      type: "user",
-      path: "/u",
-      pointer: "/linux/namespaces/0/path",
-    });
   });
 
   const refused: [string, string, string][] = [

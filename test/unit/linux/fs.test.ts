@@ -77,6 +77,7 @@ import {
   readlinkAt,
   readText,
   renameAt,
+  rereadText,
   rmdirAt,
   stat,
   statAt,
@@ -326,6 +327,18 @@ describe("reading and writing", () => {
       throws(() => readText("file", dir), TypeError);
       throws(() => readText("file2", dir), { message: 'openat2("file2"): ENOENT' });
       throws(() => writeText("file3", "", O_WRONLY, dir), { code: "ENOENT" });
+    });
+  });
+
+  test("an open file is read again from its beginning", () => {
+    inScratch((dir) => {
+      makeFile(dir, "file", "one");
+      using(openAt(dir, "file", O_RDONLY), (fd) => {
+        equal(rereadText(fd), "one");
+        writeText("file", "three", O_WRONLY, dir);
+        equal(rereadText(fd), "three");
+        equal(rereadText(fd), "three");
+      });
     });
   });
 });

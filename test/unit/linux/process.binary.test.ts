@@ -37,6 +37,7 @@ import {
 import { setHostname } from "../../../src/linux/namespaces.ts";
 import {
   type Child,
+  describeEnding,
   exit,
   exitStatus,
   getpid,
@@ -221,6 +222,7 @@ describe("ends", () => {
       const { ending } = runChild(() => exit(status));
       deepEqual(ending, { exited: status });
       equal(ending && exitStatus(ending), status);
+      equal(ending && describeEnding(ending), `exited with status ${status}`);
     });
 
   for (const signal of [SIGTERM, SIGKILL, SIGSEGV])
@@ -232,6 +234,7 @@ describe("ends", () => {
       });
       deepEqual(ending, { killed: signal });
       equal(ending && exitStatus(ending), 128 + signal);
+      equal(ending && describeEnding(ending), `was killed by signal ${signal}`);
     });
 
   test("are waited for, or asked about", () => {

@@ -1,7 +1,7 @@
 /** UTF-8 as RFC 3629 has it: what the kernel says comes back as the same bytes, or is refused. */
 import { deepEqual, equal, throws } from "node:assert/strict";
 import { describe, test } from "node:test";
-import { decode, encode } from "../../../src/linux/text.ts";
+import { decode, encode, printable } from "../../../src/linux/text.ts";
 
 describe("text and bytes lead to each other", () => {
   const pairs: [string, number[]][] = [
@@ -65,4 +65,9 @@ describe("bytes that are not UTF-8 are refused", () => {
 
 test("a lone surrogate has no bytes", () => {
   for (const text of ["\ud800", "a\udfff", "\udc00\ud800"]) throws(() => encode(text), TypeError);
+});
+
+test("for people, bytes that are not UTF-8 are shown one by one", () => {
+  equal(printable(encode("a\u00e9")), "a\u00e9");
+  equal(printable(Uint8Array.of(0x61, 0xe9)), "a\u00e9");
 });

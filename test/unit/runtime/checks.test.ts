@@ -110,10 +110,11 @@ describe("what this version does not do is refused, never ignored", () => {
     ["/process/scheduler", inProcess({ scheduler: { policy: "SCHED_OTHER" } })],
     ["/process/ioPriority", inProcess({ ioPriority: { class: "IOPRIO_CLASS_BE", priority: 1 } })],
     ["/process/execCPUAffinity", inProcess({ execCPUAffinity: { initial: "0" } })],
-    ["/linux/namespaces/2", inLinux({ namespaces: withNamespaces("mount", "uts", "user") })],
+    [
+      "/linux/namespaces/2",
+      inLinux({ namespaces: [...withNamespaces("mount", "uts"), { type: "user", path: "/u" }] }),
+    ],
     ["/linux/namespaces/0", inLinux({ namespaces: withNamespaces("time", "mount", "uts") })],
-    ["/linux/uidMappings", inLinux({ uidMappings: idMapping })],
-    ["/linux/gidMappings", inLinux({ gidMappings: idMapping })],
     ["/linux/timeOffsets", inLinux({ timeOffsets: { monotonic: { secs: 1 } } })],
     ["/linux/netDevices", inLinux({ netDevices: { eth0: {} } })],
     ["/linux/seccomp", inLinux({ seccomp: { defaultAction: "SCMP_ACT_ALLOW" } })],
@@ -124,7 +125,6 @@ describe("what this version does not do is refused, never ignored", () => {
       "/mounts/1/uidMappings",
       { ...valid, mounts: [{ destination: "/a" }, { destination: "/b", uidMappings: idMapping }] },
     ],
-    ["/linux/resources/memory/limit", inLinux({ resources: { memory: { limit: 1 } } })],
   ];
   for (const [pointer, config] of unsupported)
     test(pointer, () => {
@@ -135,12 +135,12 @@ describe("what this version does not do is refused, never ignored", () => {
     });
 
   test("all of it at once", () => {
-    const config = { ...inLinux({ mountLabel: "l", uidMappings: idMapping }) };
+    const config = { ...inLinux({ mountLabel: "l", timeOffsets: { boottime: { secs: 1 } } }) };
     config.process = { ...process, selinuxLabel: "x" };
     equal(
       refusal(config).message,
       "config.json asks for what this version of tsrun does not do: " +
-        "/process/selinuxLabel, /linux/uidMappings, /linux/mountLabel",
+        "/process/selinuxLabel, /linux/timeOffsets, /linux/mountLabel",
     );
   });
 

@@ -1,0 +1,115 @@
+/** systemd as its manager object on the bus shows it (org.freedesktop.systemd1(5)). */
+import { AT_FDCWD } from "#abi";
+import { env } from "#host";
+import { Failure } from "../../failure.ts";
+import { geteuid } from "../../linux/credentials.ts";
+import { Errno } from "../../linux/errno.ts";
+import { statAt } from "../../linux/fs.ts";
+import { busSockets } from "./bus/address.ts";
+import { BusConnection, type BusObject } from "./bus/connection.ts";
+import type { BusValue, Variant } from "./bus/message.ts";
+
+const MANAGER: BusObject = {
+  destination: "org.freedesktop.systemd1",
+  path: "/org/freedesktop/systemd1",
+  interface: "org.freedesktop.systemd1.Manager",
+};
+const PROPERTIES: BusObject = { ...MANAGER, interface: "org.freedesktop.DBus.Properties" };
+const PEER: BusObject = { ...MANAGER, interface: "org.freedesktop.DBus.Peer" };
+
+/** As runc waits. */
+const JOB_TIMEOUT_MS = 30_000;
+
+/** sd_booted(3). */
+const RUNTIME_DIRECTORY = "/run/systemd/system";
+
+/**
+ * Whether this process has its units made by the user's systemd, and not by the system's: unless it is root, and the
+ * same root as the system's, as in a system container with a user namespace of its own. Throws a Failure where there is
+ * no systemd.
+ */
+export function usesUserInstance(): boolean {
+  try {
+    return geteuid() !== 0 || statAt(AT_FDCWD, RUNTIME_DIRECTORY).uid !== 0;
+  } catch (error) {
+    if (!(error instanceof Errno)) throw error;
+    throw new Failure(`systemd does not run here: ${RUNTIME_DIRECTORY} is not there`, {
+      hint: "use --cgroup-manager=cgroupfs",
+    });
+  }
+}
+
+export class Manager {
+  /** Whether it is the user's. */
+  readonly user: boolean;
+  readonly #bus: BusConnection;
+
+  /** Connects to the user's systemd or to the system's. Throws a Failure. */
+  constructor(user: boolean) {
+    this.user = user;
+    const sockets = busSockets(user, env);
+    try {
+      this.#bus = BusConnection.to(sockets);
+    } catch (error) {
+      throw new Failure(`connecting to the bus of the ${user ? "user's" : "system's"} systemd`, {
+        cause: error,
+        hint: user
+          ? "is there a session of this user? `loginctl enable-linger` gives it one"
+          : "`systemctl status dbus.socket` tells more; --cgroup-manager=cgroupfs needs no bus",
+      });
+    }
+  }
+
+  close(): void {
+    this.#bus.close();
+  }
+
+  /** Throws a BusError. */
+  call(member: string, signature: string, ...body: BusValue[]): readonly BusValue[] {
+    return this.#bus.call(MANAGER, member, signature, body);
+  }
+
+  /** The group that all of its units are in: empty for the system's, but in some containers. */
+  controlGroup(): string {
+    return String(this.#property("ControlGroup")).replace(/\/$/, "");
+  }
+
+  /** Such as 257; 0 if it does not tell. */
+  version(): number {
+    return Number(/\d+/.exec(String(this.#property("Version")))?.[0] ?? 0);
+  }
+
+  #property(name: string): BusValue {
+    const [variant] = this.#bus.call(PROPERTIES, "Get", "ss", [MANAGER.interface, name]);
+    return (variant as Variant).value;
+  }
+
+  /** Calls a method that queues a job for a unit, and waits for its end. Returns its result, "done" if all is well. */
+  runJob(unit: string, member: string, signature: string, ...body: BusValue[]): string {
+    this.#bus.addMatch(
+      `type='signal',sender='${MANAGER.destination}',interface='${MANAGER.interface}',` +
+        `member='JobRemoved',arg2='${unit}'`,
+    );
+    const [job] = this.call(member, signature, ...body);
+    const removed = this.#bus.awaitSignal(
+      (signal) => signal.member === "JobRemoved" && signal.body[1] === job,
+      JOB_TIMEOUT_MS,
+    );
+    return removed ? String(removed.body[3]) : `nothing in ${JOB_TIMEOUT_MS / 1000} s`;
+  }
+
+  /** Waits until systemd has written to the files of a changed unit: it does so after its answer, and before the next. */
+  settle(): void {
+    this.#bus.call(PEER, "Ping");
+  }
+}
+
+/** Runs `use` with a connection to the user's systemd or to the system's. */
+export function withManager<T>(user: boolean, use: (manager: Manager) => T): T {
+  const manager = new Manager(user);
+  try {
+    return use(manager);
+  } finally {
+    manager.close();
+  }
+}

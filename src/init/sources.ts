@@ -1,0 +1,78 @@
+/**
+ * Files of the host that a container is made of: its root filesystem, the sources of its bind mounts, devices.
+ *
+ * The root of a user namespace is nobody on the host and cannot reach what lies in a closed directory. So its creator opens
+ * these for it, in the mount namespace of the container: what is cloned from there keeps the mount flags that the kernel
+ * has locked for the user namespace (mount_namespaces(7)), and no `ro` or `nosuid` of the host is lost on the way.
+ */
+import { F_DUPFD_CLOEXEC, O_DIRECTORY, O_PATH } from "#abi";
+import { doing } from "../failure.ts";
+import { close, fcntl, open, openAt, openInRoot, using } from "../linux/fs.ts";
+import { openProcRoot } from "../linux/proc.ts";
+import { MAX_DESCRIPTORS } from "../linux/socket.ts";
+import type { CreatorEnd, InitEnd } from "./channel.ts";
+
+export interface Source {
+  /** Absolute, on the host. */
+  path: string;
+  pointer: string | undefined;
+}
+
+/** Opens a file of the host (O_PATH); the caller closes it. */
+export type OpenSource = (path: string) => number;
+
+export interface Sources {
+  open: OpenSource;
+  /** Lets go of what was handed over: it would keep filesystems of the host busy. */
+  close: () => void;
+}
+
+/** For a process that may reach everything itself. */
+export const directSources: Sources = { open: (path) => open(path, O_PATH), close: () => {} };
+
+/** The creator's part: opens all sources as the process `pid` would see them if it might, and hands them over. */
+export function sendSources(pid: number, sources: readonly Source[], channel: CreatorEnd): void {
+  const root = using(openProcRoot(), (proc) => openAt(proc, `${pid}/root`, O_PATH | O_DIRECTORY));
+  using(root, () => {
+    for (const part of inMessages(sources)) {
+      const opened: number[] = [];
+      try {
+        for (const { path, pointer } of part)
+          opened.push(
+            doing(`opening the source ${path}`, pointer, () => openInRoot(root, path, O_PATH)),
+          );
+        channel.send({ type: "sources" }, opened);
+      } finally {
+        opened.forEach(close);
+      }
+    }
+  });
+}
+
+/** The process's part. Undefined if its creator has gone. */
+export function receiveSources(sources: readonly Source[], channel: InitEnd): Sources | undefined {
+  const held = new Map<string, number>();
+  for (const part of inMessages(sources)) {
+    const received = channel.receive();
+    if (received === undefined) return undefined;
+    part.forEach(({ path }, i) => {
+      held.set(path, received.descriptors[i] as number);
+    });
+  }
+  return {
+    open(path) {
+      const fd = held.get(path);
+      if (fd === undefined) throw new Error(`${path} was not handed over`);
+      return fcntl(fd, F_DUPFD_CLOEXEC);
+    },
+    close() {
+      for (const fd of held.values()) close(fd);
+    },
+  };
+}
+
+/** As many as go into one message. */
+const inMessages = (sources: readonly Source[]): Source[][] =>
+  Array.from({ length: Math.ceil(sources.length / MAX_DESCRIPTORS) }, (_, i) =>
+    sources.slice(i * MAX_DESCRIPTORS, (i + 1) * MAX_DESCRIPTORS),
+  );

@@ -1,0 +1,36 @@
+/** A container's own group, which is known by its inode: what has taken its path later is another's. */
+import { cgroupProcesses } from "../cgroup/group.ts";
+import { inGroup } from "../cgroup/hierarchy.ts";
+import { Failure } from "../failure.ts";
+import { stat } from "../linux/fs.ts";
+import { livingProcess } from "./status.ts";
+import type { StoredState } from "./store.ts";
+
+/** Runs `use` with the directory of the container's group. Throws a Failure if it has none. */
+export function inOwnGroup<T>(state: StoredState, use: (group: number) => T): T {
+  const { cgroup, cgroupInode, id } = state;
+  if (cgroup === undefined) throw noCgroup(id);
+  const found = inGroup(cgroup, (group) =>
+    cgroupInode === undefined || stat(group).ino === cgroupInode
+      ? { value: use(group) }
+      : undefined,
+  );
+  if (found === undefined) throw new Failure(`the cgroup ${cgroup} of the container ${id} is gone`);
+  return found.value;
+}
+
+/** What is said of a container that stays in its creator's group. */
+export const noCgroup = (id: string): Failure =>
+  new Failure(`the container ${id} has no cgroup of its own`, {
+    hint: "it was created with --cgroup-manager=disabled",
+  });
+
+/** The path of the container's group, unless that is another's by now. */
+export function ownCgroup(state: StoredState): string | undefined {
+  const { cgroup, cgroupInode } = state;
+  if (cgroup === undefined || cgroupInode === undefined) return cgroup;
+  if (inGroup(cgroup, (group) => stat(group).ino) !== cgroupInode) return undefined;
+  // A container that shares its cgroupsPath may have moved in after this one's end.
+  const isOver = state.endsWithProcess && livingProcess(state) === undefined;
+  return isOver && cgroupProcesses(cgroup).length > 0 ? undefined : cgroup;
+}

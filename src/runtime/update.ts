@@ -1,0 +1,72 @@
+/** `update`: an existing container is limited to other resources. */
+import type { LinuxResources } from "@opencontainers-types";
+import { readResources } from "../../spec/resources.ts";
+import { refuseBelowUsage } from "../cgroup/memory.ts";
+import { planResources, type ResourcePlan } from "../cgroup/resources.ts";
+import { doing, Failure } from "../failure.ts";
+import type { Context } from "./context.ts";
+import { changedResources, mergeResources, restoredResources } from "./mergeResources.ts";
+import { inOwnGroup } from "./ownGroup.ts";
+import { applyResources } from "./resources.ts";
+import { openForChange } from "./status.ts";
+import type { StoredState } from "./store.ts";
+
+/**
+ * Changes what a document has, which is JSON in the form of linux.resources, and leaves the rest. Throws a Failure; then what held before is set again, as far as it was
+ * ever set: a limit where there was none stays, as with runc.
+ */
+export function update(context: Context, id: string, document: string): void {
+  const wanted = doing("reading the resources", undefined, () => readResources(document));
+  const { directory, state, status } = openForChange(context.root, id);
+  try {
+    if (!state || status === "stopped") throw new Failure("it has stopped");
+    const resources = change(state, wanted, context.warn);
+    directory.write({ ...state, resources });
+  } catch (error) {
+    throw inUpdate(`updating the resources of the container ${id}`, error);
+  }
+  directory.close();
+}
+
+/** Returns what holds now. */
+function change(state: StoredState, wanted: LinuxResources, warn: Context["warn"]): LinuxResources {
+  const before = state.resources ?? {};
+  const after = mergeResources(before, wanted);
+  const changed = changedResources(before, wanted, after);
+  const plan = planResources(changed);
+  for (const warning of plan.warnings) warn(warning);
+  inOwnGroup(state, (group) => refuseBelowUsage(group, changed.memory));
+  try {
+    applyResources(state, changed);
+  } catch (error) {
+    restore(state, restoredResources(before, changed), warn);
+    throw error;
+  }
+  return { ...after, unified: { ...stillUnified(before, plan), ...wanted.unified } };
+}
+
+function restore(state: StoredState, resources: LinuxResources, warn: Context["warn"]): void {
+  try {
+    applyResources(state, resources);
+  } catch (error) {
+    warn(`not everything could be set again as it was: ${Failure.of(error).message}`);
+  }
+}
+
+/** Files that `unified` had the last word on until the plan wrote them. */
+function stillUnified(
+  { unified = {} }: LinuxResources,
+  plan: ResourcePlan,
+): Record<string, string> {
+  const written = new Set(plan.settings.map(({ file }) => file));
+  return Object.fromEntries(Object.entries(unified).filter(([file]) => !written.has(file)));
+}
+
+const PLACE = "/linux/resources";
+
+/** The pointers of an update count from `linux.resources`, which is all that it has. */
+function inUpdate(what: string, error: unknown): Failure {
+  const { doing, pointer, hint } = Failure.of(error);
+  const where = pointer?.startsWith(`${PLACE}/`) ? ` (${pointer.slice(PLACE.length)})` : "";
+  return new Failure(`${what}: ${doing}${where}`, { hint });
+}

@@ -1,0 +1,75 @@
+/** What a config.json with a user namespace must fulfil: its ids are mapped, and the mappings are ones. */
+import type { Linux, LinuxIDMapping, Mount, Spec, User } from "@opencontainers-types";
+import { Failure } from "../failure.ts";
+import { checkIdMappings, hostId } from "../init/idMappings.ts";
+
+/** Throws a Failure. */
+export function checkUserNamespace({ process, mounts = [], linux = {} }: Spec): void {
+  const at = linux.namespaces?.findIndex(({ type }) => type === "user") ?? -1;
+  if (at < 0) {
+    refuseMappings(linux);
+    return;
+  }
+  const { uidMappings = [], gidMappings = [] } = linux;
+  checkMappings(uidMappings, "uid");
+  checkMappings(gidMappings, "gid");
+  checkUser(process?.user ?? { uid: 0, gid: 0 }, uidMappings, gidMappings);
+  mounts.forEach((mount, i) => {
+    checkOwners(mount, `/mounts/${i}/options`, { uid: uidMappings, gid: gidMappings });
+  });
+}
+
+function refuseMappings(linux: Linux): void {
+  for (const name of ["uidMappings", "gidMappings"] as const)
+    if (linux[name]?.length)
+      throw new Failure(`linux.${name} has no effect without a user namespace`, {
+        pointer: `/linux/${name}`,
+        hint: 'add {"type": "user"} to linux.namespaces, or remove the mappings',
+      });
+}
+
+/** Without its root a user namespace could not be set up. */
+function checkMappings(mappings: readonly LinuxIDMapping[], kind: "uid" | "gid"): void {
+  const pointer = `/linux/${kind}Mappings`;
+  checkIdMappings(mappings, pointer);
+  if (hostId(mappings, 0) === undefined)
+    throw new Failure(`the ${kind} 0 of the user namespace is not mapped`, {
+      pointer,
+      hint: `a new user namespace needs linux.${kind}Mappings with containerID 0`,
+    });
+}
+
+function checkUser(
+  { uid, gid, additionalGids = [] }: User,
+  uids: readonly LinuxIDMapping[],
+  gids: readonly LinuxIDMapping[],
+): void {
+  const check = (mappings: readonly LinuxIDMapping[], id: number, name: string, kind: string) => {
+    if (hostId(mappings, id) === undefined)
+      throw new Failure(`the ${kind} ${id} is not mapped in the container's user namespace`, {
+        pointer: `/process/user/${name}`,
+        hint: `see linux.${kind}Mappings`,
+      });
+  };
+  check(uids, uid, "uid", "uid");
+  check(gids, gid, "gid", "gid");
+  additionalGids.forEach((group, i) => {
+    check(gids, group, `additionalGids/${i}`, "gid");
+  });
+}
+
+/** A filesystem's `uid=` and `gid=` are ids of the namespace, such as the `gid=5` of most configs' devpts. */
+function checkOwners(
+  { options = [] }: Mount,
+  pointer: string,
+  mappings: Record<"uid" | "gid", readonly LinuxIDMapping[]>,
+): void {
+  options.forEach((option, i) => {
+    const [, kind, id] = option.match(/^([ug]id)=(\d+)$/) ?? [];
+    if (kind !== undefined && hostId(mappings[kind as "uid" | "gid"], Number(id)) === undefined)
+      throw new Failure(`the ${option} of the mount is not mapped in the user namespace`, {
+        pointer: `${pointer}/${i}`,
+        hint: `map it in linux.${kind}Mappings, or leave the option out`,
+      });
+  });
+}
