@@ -21,7 +21,7 @@ import {
   SYS_getcwd,
   SYS_personality,
 } from "#abi";
-import { syscall } from "#host";
+import { load, syscall } from "#host";
 import { doing, Failure } from "../failure.ts";
 import { joinSessionKeyring, setsid, umask } from "../linux/credentials.ts";
 import { check, unless } from "../linux/errno.ts";
@@ -35,7 +35,7 @@ import { accept, send } from "../linux/socket.ts";
 import { decode, encode } from "../linux/text.ts";
 import { applyCapabilities, type CapabilityPlan, limitBounding } from "./capabilities.ts";
 import type { InitEnd, Message, ToInit } from "./channel.ts";
-import { adoptTerminal, mountConsole, openTerminal, type Terminal } from "./console.ts";
+import type { Terminal } from "./console.ts";
 import { makeConfiguredDevices, makeDefaultDevices, makeLinks } from "./devices.ts";
 import { environmentOf, listenVariables } from "./environment.ts";
 import { findExecutable } from "./executable.ts";
@@ -60,7 +60,6 @@ import {
   type Sources,
 } from "./sources.ts";
 import { sysctlPath, sysctlPointer } from "./sysctl.ts";
-import { becomeNamespaceRoot } from "./userNamespace.ts";
 
 /** All that was decided and opened before the fork. */
 export interface InitPlan {
@@ -156,7 +155,7 @@ function prepare(plan: InitPlan): Ready {
 function settleInUserNamespace(plan: InitPlan): Sources | undefined {
   if (!makesUserNamespace(plan.namespaces)) return undefined;
   const sources = receiveSources(plan.sources, plan.channel) ?? exit(1);
-  becomeNamespaceRoot();
+  load(import("./userNamespace.ts")).becomeNamespaceRoot();
   return sources;
 }
 
@@ -185,7 +184,9 @@ function populateDev(
   bound: ReadonlySet<number>,
   openSource: OpenSource,
 ): Terminal | undefined {
-  const terminal = process.terminal ? openTerminal(root, process.consoleSize) : undefined;
+  const terminal = process.terminal
+    ? load(import("./console.ts")).openTerminal(root, process.consoleSize)
+    : undefined;
   const callersMask = umask(0);
   using(makeDirectoryInRoot(root, "/dev"), (dev) => {
     if (bound.size > 0 && bound.has(stat(dev).mountId)) return;
@@ -196,7 +197,7 @@ function populateDev(
     makeLinks(dev);
     if (terminal)
       doing("binding the terminal on /dev/console", undefined, () =>
-        mountConsole(dev, terminal.slave),
+        load(import("./console.ts")).mountConsole(dev, terminal.slave),
       );
     sealDev(dev, mounts);
   });
@@ -249,7 +250,7 @@ function becomeProcess(plan: InitPlan, root: number, terminal: Terminal | undefi
     doing("giving the process a session keyring of its own", undefined, () =>
       joinSessionKeyring(`_ses.${plan.state.id}`),
     );
-  if (terminal) adoptTerminal(terminal);
+  if (terminal) load(import("./console.ts")).adoptTerminal(terminal);
   giveStandardStreams(user.uid);
   setPersonality(config);
   if (!makesUserNamespace(plan.namespaces)) applyRlimits(process.rlimits ?? []);

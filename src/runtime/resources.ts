@@ -2,7 +2,6 @@
 import type { LinuxResources } from "@opencontainers-types";
 import { load } from "#host";
 import { replaceDeviceFilter } from "../cgroup/deviceFilter.ts";
-import { planResources } from "../cgroup/resources.ts";
 import { applySettings, type Setting } from "../cgroup/setting.ts";
 import { inOwnGroup } from "./ownGroup.ts";
 import type { StoredState } from "./store.ts";
@@ -12,7 +11,7 @@ import type { StoredState } from "./store.ts";
  * them first: it sets anew what it knows whenever it reloads. Throws a Failure; then some may be set and others not.
  */
 export function applyResources(state: StoredState, resources: LinuxResources): void {
-  const { settings } = planResources(resources);
+  const { settings } = load(import("../cgroup/resources.ts")).planResources(resources);
   if (state.scope) load(import("../cgroup/systemd/scope.ts")).updateScope(state.scope, settings);
   inOwnGroup(state, (group) => {
     limitGroup(state, group, settings);

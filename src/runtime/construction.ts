@@ -1,0 +1,20 @@
+/** A container while it is being created, as its creator knows it. */
+import type { Setting } from "../cgroup/setting.ts";
+import type { NamespacePlan } from "../init/namespaces.ts";
+import type { Child } from "../linux/process.ts";
+import type { Bundle } from "./bundle.ts";
+import type { Context, CreateOptions } from "./context.ts";
+import type { StateDirectory, StoredState } from "./store.ts";
+
+export interface Construction {
+  context: Context;
+  options: CreateOptions;
+  bundle: Bundle;
+  namespaces: NamespacePlan;
+  directory: StateDirectory;
+  state: StoredState;
+  /** What is to be set in its cgroup. */
+  settings: Setting[];
+  child?: Child;
+  terminal?: number;
+}

@@ -1,0 +1,41 @@
+/** The other end of a container's terminal: who gets the master. */
+import { SOCK_STREAM } from "#abi";
+import { doing, Failure } from "../failure.ts";
+import { close, using } from "../linux/fs.ts";
+import { connectTo, send } from "../linux/socket.ts";
+import { encode } from "../linux/text.ts";
+import type { Construction } from "./construction.ts";
+
+/** A terminal needs somebody at its other end, and a console socket needs a terminal. */
+export function checkTerminal(
+  terminal: boolean,
+  consoleSocket: string | undefined,
+  foreground: boolean,
+): void {
+  const pointer = "/process/terminal";
+  if (terminal && !foreground && consoleSocket === undefined)
+    throw new Failure("the container wants a terminal and nobody would be at its other end", {
+      pointer,
+      hint: "pass --console-socket, run it in the foreground, or set process.terminal to false",
+    });
+  if (consoleSocket !== undefined && (foreground || !terminal))
+    throw new Failure(`the console socket ${consoleSocket} would get no terminal`, {
+      ...(terminal ? {} : { pointer }),
+      hint: "--console-socket goes with process.terminal and a container that is created or detached",
+    });
+}
+
+/** Sends the master to whoever listens at --console-socket, as engines expect it: one message with one descriptor. */
+export function passTerminal(construction: Construction, master: number): void {
+  const { consoleSocket } = construction.options;
+  if (consoleSocket === undefined) {
+    construction.terminal = master;
+    return;
+  }
+  doing(`sending the terminal to the console socket ${consoleSocket}`, undefined, () =>
+    using(connectTo(consoleSocket, SOCK_STREAM), (socket) =>
+      send(socket, encode("/dev/ptmx"), [master]),
+    ),
+  );
+  close(master);
+}
