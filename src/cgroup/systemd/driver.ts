@@ -8,7 +8,7 @@ import { refuseOccupied } from "../group.ts";
 import { inGroup, inHierarchy, openBelow } from "../hierarchy.ts";
 import { annotatedProperties } from "./annotations.ts";
 import { groupsHaveFile } from "./files.ts";
-import { Manager, usesUserInstance } from "./manager.ts";
+import { connectManager, type Manager, usesUserInstance } from "./manager.ts";
 import { initialPropertiesOf, propertiesOf } from "./properties.ts";
 import { endScope, startScope } from "./scope.ts";
 import { scopeName } from "./unit.ts";
@@ -22,7 +22,7 @@ export const systemd: CgroupDriver = ({ cgroupsPath, id, settings, annotations }
     slice,
     path: below,
   } = doing("choosing the container's cgroup", inConfig, () => scopeName(cgroupsPath, id, user));
-  const manager = new Manager(user);
+  const manager = connectManager(user);
   try {
     const path = manager.controlGroup() + below;
     doing("choosing the container's cgroup", inConfig, () =>

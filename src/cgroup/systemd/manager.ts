@@ -30,7 +30,8 @@ const RUNTIME_DIRECTORY = "/run/systemd/system";
  */
 export function usesUserInstance(): boolean {
   try {
-    return geteuid() !== 0 || statAt(AT_FDCWD, RUNTIME_DIRECTORY).uid !== 0;
+    const { uid } = statAt(AT_FDCWD, RUNTIME_DIRECTORY);
+    return geteuid() !== 0 || uid !== 0;
   } catch (error) {
     if (!(error instanceof Errno)) throw error;
     throw new Failure(`systemd does not run here: ${RUNTIME_DIRECTORY} is not there`, {
@@ -44,20 +45,10 @@ export class Manager {
   readonly user: boolean;
   readonly #bus: BusConnection;
 
-  /** Connects to the user's systemd or to the system's. Throws a Failure. */
-  constructor(user: boolean) {
+  /** Takes over the connection. */
+  constructor(bus: BusConnection, user: boolean) {
+    this.#bus = bus;
     this.user = user;
-    const sockets = busSockets(user, env);
-    try {
-      this.#bus = BusConnection.to(sockets);
-    } catch (error) {
-      throw new Failure(`connecting to the bus of the ${user ? "user's" : "system's"} systemd`, {
-        cause: error,
-        hint: user
-          ? "is there a session of this user? `loginctl enable-linger` gives it one"
-          : "`systemctl status dbus.socket` tells more; --cgroup-manager=cgroupfs needs no bus",
-      });
-    }
   }
 
   close(): void {
@@ -98,15 +89,30 @@ export class Manager {
     return removed ? String(removed.body[3]) : `nothing in ${JOB_TIMEOUT_MS / 1000} s`;
   }
 
-  /** Waits until systemd has written to the files of a changed unit: it does so after its answer, and before the next. */
+  /** Waits until systemd has written to the files of a changed unit: after its answer, at the latest before the next. */
   settle(): void {
     this.#bus.call(PEER, "Ping");
   }
 }
 
+/** Connects to the user's systemd or to the system's. Throws a Failure. */
+export function connectManager(user: boolean): Manager {
+  const sockets = busSockets(user, env);
+  try {
+    return new Manager(BusConnection.to(sockets), user);
+  } catch (error) {
+    throw new Failure(`connecting to the bus of the ${user ? "user's" : "system's"} systemd`, {
+      cause: error,
+      hint: user
+        ? "is there a session of this user? `loginctl enable-linger` gives it one"
+        : "`systemctl status dbus.socket` tells more; --cgroup-manager=cgroupfs needs no bus",
+    });
+  }
+}
+
 /** Runs `use` with a connection to the user's systemd or to the system's. */
 export function withManager<T>(user: boolean, use: (manager: Manager) => T): T {
-  const manager = new Manager(user);
+  const manager = connectManager(user);
   try {
     return use(manager);
   } finally {

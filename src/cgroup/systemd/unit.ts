@@ -12,7 +12,7 @@ export interface ScopeName {
 
 const FORM = "write it as slice:prefix:name, such as system.slice:tsrun:web";
 const UNIT_NAME_MAX = 255;
-const UNIT_CHARACTERS = /^[\w:.\\@-]+$/;
+const UNIT_CHARACTERS = /^[\w:.\\-]+$/;
 
 /**
  * Reads `linux.cgroupsPath` as runc and crun do: `slice:prefix:name` is the scope `prefix-name.scope` in that slice, by
@@ -23,7 +23,7 @@ export function scopeName(cgroupsPath: string | undefined, id: string, user: boo
   const unit = `${prefix}-${name}.scope`;
   if (!UNIT_CHARACTERS.test(unit))
     throw new Failure(`${JSON.stringify(unit)} is no name for a systemd unit`, {
-      hint: 'a unit\'s name is made of letters, digits and ":", "-", "_", ".", "\\", "@"',
+      hint: 'a unit\'s name is made of letters, digits and ":", "-", "_", ".", "\\"',
     });
   if (unit.length > UNIT_NAME_MAX)
     throw new Failure(`the name of the systemd unit ${unit} is too long`, {

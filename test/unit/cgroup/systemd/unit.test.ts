@@ -81,6 +81,7 @@ describe("the unit of a container", () => {
     ["a.slice:b:c d", /is no name/],
     ["a.slice:b:c+d", /is no name/],
     ["a.slice:b:é", /is no name/],
+    ["a.slice:b:c@d", /is no name/],
   ];
   for (const [cgroupsPath, message] of malformed)
     test(`${cgroupsPath.slice(-30)} is malformed`, () => {
