@@ -10,24 +10,34 @@ export interface Fault {
   found: unknown;
 }
 
-/** Adds one fault to a list that may not exist yet. */
+/** The name of a member, the index of an item. */
+type Key = string | number;
+
+/** Adds the fault of a member, or without a key that of the whole, to a list that may not exist yet. */
 export function addFault(
   faults: Fault[] | null,
-  pointer: string,
+  key: Key | undefined,
   expected: string,
   found: unknown,
 ): Fault[] {
-  const fault = { pointer, expected, found };
+  const fault = { pointer: key === undefined ? "" : pointerTo(key), expected, found };
   if (faults === null) return [fault];
   faults.push(fault);
   return faults;
 }
 
 /** Adds the faults of a part, whose pointers count from that part, to those of the whole. */
-export function addFaultsBelow(faults: Fault[] | null, pointer: string, below: Fault[]): Fault[] {
-  const moved = below.map((fault) => ({ ...fault, pointer: pointer + fault.pointer }));
+export function addFaultsBelow(faults: Fault[] | null, key: Key, below: Fault[]): Fault[] {
+  const moved = below.map((fault) => ({ ...fault, pointer: pointerTo(key) + fault.pointer }));
   return faults === null ? moved : faults.concat(moved);
 }
+
+const pointerTo = (key: Key): string =>
+  `/${String(key).replaceAll("~", "~0").replaceAll("/", "~1")}`;
+
+/** What is expected where one of these words has to be; the empty one stands for none. */
+export const oneOf = (words: readonly string[]): string =>
+  `one of ${words.filter((word) => word !== "").join(", ")}`;
 
 export function isObject(value: unknown): value is Record<string, unknown> {
   return typeof value === "object" && value !== null && !Array.isArray(value);

@@ -17,10 +17,9 @@ export class ConfigError extends FaultyDocumentError {
  */
 export function readConfig(text: string): Spec {
   const config = parseJson(text, { withoutNulls: true });
-  const isValid = validateConfig(config);
-  const faults = [...versionFaults(config), ...(isValid ? [] : (validateConfig.errors ?? []))];
-  if (!isValid || faults.length > 0) throw new ConfigError(faults);
-  return config;
+  const faults = [...versionFaults(config), ...(validateConfig(config) ?? [])];
+  if (faults.length > 0) throw new ConfigError(faults);
+  return config as Spec;
 }
 
 /** What is wrong with a version that is a string; the schema tells when it is none. */

@@ -3,13 +3,15 @@
  *
  *   build/generated/opencontainers-types.ts  types, named as in the specification's Go package
  *   build/generated/validators.js, .d.ts     validateConfig, validateState, validateFeatures
+ *   build/generated/rare.js, .d.ts           those of parts that few documents have, by name;
+ *   build/generated/rare.loaded.js           the same, each loaded when it is called
  *
  * Run with `npx tsx spec/generate.ts`. A file whose content stays the same is not written.
  */
 import { mkdirSync, readdirSync, readFileSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { generateTypes } from "./generate-types.ts";
-import { generateValidators, validatorDeclarations } from "./generate-validators.ts";
+import { generateValidators } from "./generate-validators.ts";
 import type { SchemaFile } from "./schema-node.ts";
 
 const specFolder = import.meta.dirname;
@@ -22,8 +24,7 @@ const schemas = readdirSync(specFolder)
 
 mkdirSync(outputFolder, { recursive: true });
 write("opencontainers-types.ts", await generateTypes(schemas));
-write("validators.js", generateValidators(schemas));
-write("validators.d.ts", validatorDeclarations);
+for (const [name, content] of generateValidators(schemas)) write(name, content);
 
 function write(name: string, content: string): void {
   const path = join(outputFolder, name);

@@ -20,8 +20,8 @@ const PLACE = "/linux/resources";
 export function readResources(text: string): LinuxResources {
   const resources = parseJson(text, { withoutNulls: true });
   const config: unknown = { ociVersion: specVersion, linux: { resources } };
-  if (validateConfig(config)) return resources as LinuxResources;
-  const faults = validateConfig.errors ?? [];
+  const faults = validateConfig(config);
+  if (!faults) return resources as LinuxResources;
   throw new ResourcesError(
     faults.map((fault) => ({ ...fault, pointer: fault.pointer.slice(PLACE.length) })),
   );

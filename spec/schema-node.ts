@@ -13,6 +13,8 @@ export interface SchemaNode {
   pattern?: string;
   /** Our annotation: what a pattern means, in the words of the error message. */
   expected?: string;
+  /** Our annotation: few documents have it, and its validator is loaded with the first that does. */
+  rare?: true;
   minLength?: number;
   minItems?: number;
   items?: SchemaNode;

@@ -15,6 +15,7 @@ export class StateError extends FaultyDocumentError {
  */
 export function readState(text: string): State {
   const state = parseJson(text, { withoutNulls: true });
-  if (!validateState(state)) throw new StateError(validateState.errors ?? []);
-  return state;
+  const faults = validateState(state);
+  if (faults) throw new StateError(faults);
+  return state as State;
 }

@@ -3,8 +3,7 @@
  * word or after `=`. They are read without commander, which takes 6 % of a whole `run` to load. It declares and reads all
  * the others, knows the help, and has the last word on what is wrong.
  */
-import { type CommandLine, type OptionTable, passesWordsOn } from "./command.ts";
-import { commands } from "./commands.ts";
+import { type Command, type CommandLine, type OptionTable, passesWordsOn } from "./command.ts";
 import { type GlobalFlags, globalOptions } from "./globals.ts";
 
 interface Words {
@@ -12,10 +11,13 @@ interface Words {
   operands: string[];
 }
 
-/** Undefined for a line that is not plain, right or wrong. */
-export function readPlainLine(argv: readonly string[]): CommandLine | undefined {
+/** Undefined for a line that is not plain, right or wrong. `commandOf`: the command that has a name. */
+export function readPlainLine(
+  argv: readonly string[],
+  commandOf: (name: string) => Command | undefined,
+): CommandLine | undefined {
   const at = commandIndex(argv);
-  const command = commands.get(argv[at] ?? "");
+  const command = commandOf(argv[at] ?? "");
   const globals = command && readWords(globalOptions, argv.slice(0, at));
   const hasRest = command !== undefined && passesWordsOn(command);
   const own = globals && readWords(command.options, argv.slice(at + 1), hasRest);

@@ -5,8 +5,7 @@ import { type Call, passesWordsOn } from "../../../src/cli/command.ts";
 import { readLine } from "../../../src/cli/commandLine.ts";
 import { commands } from "../../../src/cli/commands.ts";
 import { globalOptions } from "../../../src/cli/globals.ts";
-import { readPlainLine } from "../../../src/cli/plainLine.ts";
-import { CONTAINER_STATUS, type Recording, record } from "./recorder.ts";
+import { CONTAINER_STATUS, plainLine, type Recording, record } from "./recorder.ts";
 
 // The tests' own environment does not decide.
 for (const name of ["LISTEN_FDS", "XDG_RUNTIME_DIR"]) delete process.env[name];
@@ -103,7 +102,7 @@ test("plain lines are read as commander reads them", () => {
   for (const [line] of right)
     for (const globals of ["", "--debug ", "--root /r --log-format=json ", "--log-format text "]) {
       const argv = split(globals + line);
-      const plain = readPlainLine(argv);
+      const plain = plainLine(argv);
       readers.add(plain ? "plain" : line);
       if (!plain) continue;
       const whole = readLine(argv, output);
@@ -145,7 +144,7 @@ test("a line that is not plain is no plain line", () => {
     ],
     ...["--debug=1 state c", "-b /b run c", "state --bundle /b c", "--log run c", "kill a b c"],
   ])
-    assert.equal(readPlainLine(split(line)), undefined, line);
+    assert.equal(plainLine(split(line)), undefined, line);
 });
 
 /** What commander says of the `--no-` options that a command has. */

@@ -1,6 +1,7 @@
 /** Runs command lines with a runtime that only records what it is asked for. */
-import type { Runtime } from "../../../src/cli/command.ts";
+import type { CommandLine, Runtime } from "../../../src/cli/command.ts";
 import { readLine } from "../../../src/cli/commandLine.ts";
+import { commands } from "../../../src/cli/commands.ts";
 import { readPlainLine } from "../../../src/cli/plainLine.ts";
 import { program } from "../../../src/cli/program.ts";
 import type { Context } from "../../../src/runtime/context.ts";
@@ -15,6 +16,9 @@ export interface Recording {
 }
 
 export const CONTAINER_STATUS = 7;
+
+export const plainLine = (argv: readonly string[]): CommandLine | undefined =>
+  readPlainLine(argv, (name) => commands.get(name));
 
 /** `failing`: what the runtime does before it returns. */
 export function record(argv: readonly string[], failing: () => void = () => {}): Recording {
@@ -62,7 +66,7 @@ export function record(argv: readonly string[], failing: () => void = () => {}):
   };
   recording.status = program(
     () => argv,
-    (argv, output) => readPlainLine(argv) ?? readLine(argv, output),
+    (argv, output) => plainLine(argv) ?? readLine(argv, output),
     runtime,
     {
       write: (text) => {

@@ -1,7 +1,8 @@
 /** Our JSON parser against Node's `JSON.parse`, on texts that are mostly just not JSON. */
 import { deepEqual, ok } from "node:assert/strict";
 import { test } from "node:test";
-import { JsonError, parseJson } from "../../../spec/json.ts";
+import { JsonError } from "../../../spec/exactJson.ts";
+import { parseJson } from "../../../spec/json.ts";
 
 const seeds = [
   String.raw`{"a":[1,2.5,-3e10,"x\n\u00e9",true,false,null,{}],"b":{"c":"d"}}`,

@@ -1,6 +1,7 @@
 import { deepEqual, equal, ok, throws } from "node:assert/strict";
 import { test } from "node:test";
-import { JsonError, maxJsonBytes, parseJson, stringifyJson } from "../../../spec/json.ts";
+import { JsonError } from "../../../spec/exactJson.ts";
+import { maxJsonBytes, parseJson, stringifyJson } from "../../../spec/json.ts";
 
 /** A member that makes the text take the way through our own parser. */
 const long = '"exact": 1234567890123456789';
