@@ -6,9 +6,9 @@ DEBUG ?= 0
 # Distributions keep runtimes and mount tools in folders that not every root shell looks into.
 export PATH := $(PATH):/usr/sbin:/sbin
 
-# These need nothing that has to be found first: clean and help need nothing at all, demo and test
+# These need nothing that has to be found first: clean and help need nothing at all, the others
 # install it and then call make again.
-ifneq ($(filter-out clean help demo test,$(or $(MAKECMDGOALS),all)),)
+ifneq ($(filter-out clean help demo test vm vm-shell test-vm test-all,$(or $(MAKECMDGOALS),all)),)
 include build/deps.mk
 endif
 export CC DEBIAN_MIRROR UAPI_x86_64 UAPI_arm64 LIBC_x86_64 LIBC_arm64
@@ -22,6 +22,10 @@ UNIT_TESTS := $(shell find test/unit)
 NODE_MODULES := node_modules/.package-lock.json
 TSX := node_modules/.bin/tsx
 GENERATED := build/generated/abi.stamp build/generated/spec.stamp
+
+# How node:test reports: to the reader, and to the summary.
+REPORT = --test-reporter=spec --test-reporter-destination=stdout \
+	--test-reporter=./build/reporter.js --test-reporter-destination=build/results/$(1).jsonl
 
 # A debug build has a folder of its own: nothing of it gets into a release.
 ifeq ($(DEBUG),1)
@@ -43,7 +47,8 @@ CFLAGS := $(filter-out -fcf-protection,$(CFLAGS)) -mbranch-protection=standard
 endif
 HOST_CFLAGS = $(CFLAGS) $(QUICKJS_CFLAGS) $(UAPI_$(ARCH))
 
-.PHONY: all help demo test test-unit test-integration lint bench install clean
+.PHONY: all help demo test test-unit test-integration vm vm-shell test-vm test-all lint bench install \
+	clean
 .DELETE_ON_ERROR:
 
 ## all: build/tsrun; with DEBUG=1 build/debug/tsrun, which has names in its stack traces
@@ -62,18 +67,42 @@ demo:
 ## test: installs what is missing, builds, and runs lint and all tests (as root)
 test:
 	@test/packages.sh test
+	@rm -rf build/results build/vm-results
 	@$(MAKE) --no-print-directory lint
 	@$(MAKE) --no-print-directory test-unit
-	@$(MAKE) --no-print-directory test-integration
+	@$(MAKE) --no-print-directory test-integration; passed=$$?; $(TSX) test/results/summary.ts && exit $$passed
 
 ## test-unit: the unit tests in Node, and in the binary those that need no Node
-test-unit: $(OUT)/tsrun-unit
-	$(TSX) --test --test-reporter=spec $$(find test/unit -name '*.test.ts' ! -name '*.binary.test.ts' | sort)
+test-unit: $(OUT)/tsrun-unit build/reporter.js
+	@mkdir -p build/results
+	$(TSX) --test $(call REPORT,unit) $$(find test/unit -name '*.test.ts' ! -name '*.binary.test.ts' | sort)
 	$(OUT)/tsrun-unit
 
 ## test-integration: the binary on this kernel, beside runc and crun (as root)
-test-integration: build/tsrun
-	$(TSX) --test --test-reporter=spec --test-concurrency=1 $$(find test/integration -name '*.test.ts' | sort)
+test-integration: build/tsrun build/reporter.js
+	@mkdir -p build/results
+	$(TSX) --test $(call REPORT,integration) --test-concurrency=1 $$(find test/integration -name '*.test.ts' | sort)
+
+## vm: the virtual machine of the tests, kept for all checkouts (as root)
+vm:
+	@test/packages.sh vm
+	@$(MAKE) --no-print-directory $(NODE_MODULES)
+	@$(TSX) test/vm/make.ts
+
+## vm-shell: a shell in that machine, with build/tsrun in its folder
+vm-shell: vm
+	@$(MAKE) --no-print-directory build/tsrun
+	@mkdir -p build/vm-shell && cp build/tsrun build/vm-shell
+	@test/vm/run --terminal --deadline 86400 build/vm-shell -- 'exec bash -l'
+
+## test-vm: in that machine the tests that need it, and a sample of the others
+test-vm: vm
+	@$(MAKE) --no-print-directory build/tsrun
+	@$(TSX) test/vm/test.ts; passed=$$?; $(TSX) test/results/summary.ts && exit $$passed
+
+## test-all: all tests here, and once more in that machine
+test-all: test vm
+	@$(TSX) test/vm/test.ts --all; passed=$$?; $(TSX) test/results/summary.ts --complete && exit $$passed
 
 ## lint: biome and the TypeScript compiler
 lint: $(NODE_MODULES) $(GENERATED)
@@ -141,6 +170,10 @@ $(OUT)/unit/program/modules.S: build/unit/tests.ts $(PROGRAM_NEEDS)
 
 $(OUT)/tsrun-unit: $(OUT)/unit/program/modules.S $(HOST)
 	$(CC) $(CFLAGS) $(LDFLAGS) -o $@ $^ $(QUICKJS_LIB) -lm -lpthread
+
+# node:test loads it before there is anything that reads TypeScript.
+build/reporter.js: test/results/reporter.ts | $(NODE_MODULES)
+	node_modules/.bin/esbuild --log-level=warning --outfile=$@ $<
 
 build/bench/%: bench/%.c
 	@mkdir -p $(@D)

@@ -1,7 +1,7 @@
 #!/bin/sh
-# packages.sh demo|test
+# packages.sh demo|test|vm
 #
-# Sees to it that all is there that `make demo` or `make test` uses. On Debian and Ubuntu, as root, it
+# Sees to it that all is there that `make demo`, `make test` or `make vm` uses. On Debian and Ubuntu, as root, it
 # installs what is missing; elsewhere it says what that is. When nothing is missing, it does nothing.
 set -eu
 
@@ -22,7 +22,7 @@ need() { # PACKAGE COMMAND...
 program() { command -v "$1"; }
 # Unquoted: CC may hold options.
 # shellcheck disable=SC2086
-static_libc() { [ -e "$(${CC:-cc} -print-file-name=libc.a)" ]; }
+static_library() { [ -e "$(${CC:-cc} -print-file-name="$1.a")" ]; }
 static_busybox() { [ -x /bin/busybox ] && ! ldd /bin/busybox | grep -q '=>'; }
 debian_keys() { ls /usr/share/keyrings/debian-archive-keyring.*; }
 
@@ -31,7 +31,7 @@ find_missing() {
   # shellcheck disable=SC2086
   need gcc program ${CC:-cc}
   need binutils program readelf
-  need libc6-dev static_libc
+  need libc6-dev static_library libc
   need npm program npm
   if command -v apt-get >/dev/null; then
     # With these the build gets parts of a newer Debian release.
@@ -39,7 +39,13 @@ find_missing() {
     need ca-certificates test -e /etc/ssl/certs/ca-certificates.crt
   fi
   need busybox-static static_busybox
-  [ "$purpose" = test ] || return 0
+  case $purpose in
+    test) find_missing_of_tests ;;
+    vm) find_missing_of_vm ;;
+  esac
+}
+
+find_missing_of_tests() {
   need runc program runc
   need crun program crun
   need golang-go program go
@@ -48,6 +54,17 @@ find_missing() {
   need util-linux program unshare
   need mount program mount
   need bsdutils program script
+}
+
+find_missing_of_vm() {
+  need qemu-system-x86 program qemu-system-x86_64
+  need debootstrap program debootstrap
+  need e2fsprogs program mke2fs
+  need util-linux program setpriv
+  need xz-utils program xz
+  # For a recent runc.
+  need golang-go program go
+  need libseccomp-dev static_library libseccomp
 }
 
 install_missing() {

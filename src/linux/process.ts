@@ -5,6 +5,7 @@ import {
   CLONE_INTO_CGROUP,
   CLONE_PIDFD,
   EINTR,
+  EINVAL,
   ESRCH,
   O_RDONLY,
   P_PIDFD,
@@ -139,9 +140,13 @@ export const describeEnding = (ending: Ending): string =>
     ? `exited with status ${ending.exited}`
     : `was killed by signal ${ending.killed}`;
 
-/** A descriptor that stays this process's even when its pid is used again. Throws Errno (ESRCH). */
+/**
+ * A descriptor that stays this process's even when its pid is used again. Throws Errno: ESRCH when it has gone, also for
+ * one that is just going, of which kernels before 6.15 say that it leads no thread group (EINVAL).
+ */
 export function pidfdOpen(pid: number): number {
-  return check(syscall(SYS_pidfd_open, pid, 0), "pidfd_open", pid);
+  const result = syscall(SYS_pidfd_open, pid, 0);
+  return check(result === -EINVAL ? -ESRCH : result, "pidfd_open", pid);
 }
 
 /** False if the process has ended. */

@@ -9,9 +9,13 @@
  * inherits.
  */
 import { spawnSync } from "node:child_process";
-import { accessSync, constants } from "node:fs";
+import { accessSync, constants, existsSync } from "node:fs";
 
 const MARK = "TSRUN_TEST_RUN";
+
+/** Whether the file runs in the machine's own pid namespace (machinePids.ts). */
+export const hasMachinePids: boolean =
+  process.env["TSRUN_TEST_MACHINE_PIDS"] === "1" && existsSync("/run/systemd/system");
 
 /** The tools that the tests call, with the Debian package that has each. */
 const TOOLS: Record<string, string> = {
@@ -46,11 +50,17 @@ function demand(): void {
 
 function runInside(): never {
   demand();
-  // The shell is the namespace's process 1: it reaps orphans, which Node would not.
-  const body = 'mount -t tmpfs -o mode=755 tests /run && "$@"; exit $?';
+  // The shell is the namespace's process 1: it reaps orphans, which Node would not. Of the machine's
+  // /run there remains how systemd is reached. It is made elsewhere and moved, to be whole at once.
+  const body = `mount -t tmpfs -o mode=755 tests /mnt || exit
+    for folder in dbus systemd user; do
+      [ ! -d /run/$folder ] || { mkdir /mnt/$folder && mount --rbind /run/$folder /mnt/$folder; } || exit
+    done
+    mount -n --move /mnt /run && "$@"; exit $?`;
   const { status, error } = spawnSync(
     "unshare",
-    ["--mount", "--propagation", "private", "--pid", "--fork", "--mount-proc", "--kill-child"]
+    ["--mount", "--propagation", "private"]
+      .concat(hasMachinePids ? [] : ["--pid", "--fork", "--mount-proc", "--kill-child"])
       .concat(["sh", "-c", body, "sh", process.execPath])
       .concat(process.execArgv, process.argv.slice(1)),
     { stdio: "inherit", env: { ...process.env, [MARK]: `tsrun-test-${process.pid}` } },

@@ -5,7 +5,7 @@ import { join } from "node:path";
 import { after, afterEach } from "node:test";
 import { pause } from "./expect.ts";
 import { cgroupRoot } from "./hierarchy.ts";
-import { runName, scratch } from "./isolation.ts";
+import { hasMachinePids, runName, scratch } from "./isolation.ts";
 
 function folders(root: string): string[] {
   return readdirSync(root, { withFileTypes: true })
@@ -18,10 +18,10 @@ export function cgroups(): string[] {
   return folders(cgroupRoot()).filter((path) => path.includes(runName));
 }
 
-/** Every process of the test's pid namespace, except zombies and the tests' own. */
+/** Every process of the test's pid namespace, except zombies and the tests' own; of the machine's, those of this run. */
 export function processes(): string[] {
   return readdirSync("/proc")
-    .filter((name) => /^\d+$/.test(name))
+    .filter((name) => /^\d+$/.test(name) && (!hasMachinePids || isOfThisRun(name)))
     .flatMap((pid) => {
       try {
         const stat = readFileSync(`/proc/${pid}/stat`, "utf8");
@@ -33,6 +33,20 @@ export function processes(): string[] {
       }
     });
 }
+
+/** It is in a container's group or in the one that the tests themselves are in. */
+function isOfThisRun(pid: string): boolean {
+  try {
+    const group = readFileSync(`/proc/${pid}/cgroup`, "utf8");
+    return group.includes(runName) || group === readFileSync("/proc/self/cgroup", "utf8");
+  } catch {
+    return false; // it has ended meanwhile
+  }
+}
+
+/** The units that systemd was told to make, and has not forgotten: a failed one is here, too. */
+const units = (): string[] =>
+  entries("/run/systemd/transient").filter((path) => path.includes(runName));
 
 function mounts(): string[] {
   return readFileSync("/proc/self/mountinfo", "utf8")
@@ -53,6 +67,7 @@ function everything(): Record<string, string[]> {
     processes: processes(),
     mounts: mounts(),
     cgroups: cgroups(),
+    units: units(),
     state: stateDirectories(),
     // /run/mount is mount(8)'s own, of the tests' wrapper.
     "files in /run": entries("/run").filter(

@@ -34,7 +34,7 @@ export function needs(...features: Feature[]): { skip?: string } {
 }
 
 const succeeds = (command: string, ...args: string[]): boolean =>
-  spawnSync(command, args, { stdio: "ignore", timeout: 10_000 }).status === 0;
+  spawnSync(command, args, { stdio: "ignore", timeout: 60_000 }).status === 0;
 
 function has(feature: Feature): boolean {
   switch (feature) {

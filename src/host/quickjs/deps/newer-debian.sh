@@ -8,8 +8,7 @@
 set -eu
 
 release=trixie
-# A mirror for machines whose own sources name none that works, as Ubuntu's do.
-given_mirror=${DEBIAN_MIRROR:-}
+. "$(dirname "$0")/debian.sh"
 
 mkdir -p "$1"
 sysroot=$(cd "$1" && pwd)
@@ -34,12 +33,7 @@ for program in apt-get apt-config dpkg dpkg-deb; do
     "install libquickjs >= 2025-04-26, Linux headers >= 6.12 and glibc headers of x86_64 and arm64"
 done
 
-# Debian 13 calls the file .pgp.
-for keyring in /usr/share/keyrings/debian-archive-keyring.gpg \
-  /usr/share/keyrings/debian-archive-keyring.pgp none; do
-  [ -r "$keyring" ] && break
-done
-[ "$keyring" != none ] || give_up "no keys to check Debian's signatures with" \
+keyring=$(debian_keyring) || give_up "no keys to check Debian's signatures with" \
   "to fix: apt-get install debian-archive-keyring"
 
 mkdir -p "$apt/parts" "$apt/state/lists/partial" "$apt/cache/archives/partial"
@@ -67,15 +61,6 @@ APT::Update::Error-Mode "any";
 APT::Sandbox::User "root";
 END
 
-# The mirrors from which the machine gets Debian, if it is one; else none.
-machine_mirrors() {
-  . /etc/os-release
-  [ "${ID:-}" = debian ] && [ -n "${VERSION_CODENAME:-}" ] || return 0
-  # Without release information, sources whose lists were never fetched are shown as well.
-  apt-get indextargets --no-release-info --format '$(REPO_URI) $(RELEASE) $(COMPONENT)' \
-    'Created-By: Packages' | sed -n "s|/* $VERSION_CODENAME main\$||p"
-}
-
 # Fetches the packages from a mirror into apt's archives.
 fetch() { # MIRROR
   echo "deb [signed-by=$keyring arch=$(dpkg --print-architecture)] $1 $release main" \
@@ -88,7 +73,7 @@ fetch() { # MIRROR
   )
 }
 
-for mirror in $({ echo "$given_mirror"; machine_mirrors; } | awk 'NF && !seen[$0]++') none; do
+for mirror in $(debian_mirrors) none; do
   [ "$mirror" != none ] || give_up "no Debian mirror gave the packages (apt's messages are above)" \
     "to fix: name a mirror of Debian, make DEBIAN_MIRROR=http://…/debian; for keys, apt-get install debian-archive-keyring"
   shown=$(echo "$mirror" | sed 's|//[^/]*@|//|') # without a password

@@ -1,0 +1,43 @@
+/**
+ * summary.ts [--complete]
+ *
+ * Says how many tests ran where, of the runs that have left their results under build/, and which ran
+ * nowhere. With --complete, a test that ran nowhere is a failure.
+ */
+import { type Result, resultsOf } from "./record.ts";
+
+const runs = [
+  { name: "unit tests, in Node", results: resultsOf("build/results/unit.jsonl") },
+  { name: "integration tests, here", results: resultsOf("build/results/integration.jsonl") },
+  { name: "in the VM", results: resultsOf("build/vm-results/results.jsonl") },
+].filter(({ results }) => results.length > 0);
+
+const OUTCOMES = ["passed", "failed", "skipped"] as const;
+
+const count = (results: Result[], outcome: Result["outcome"]): string =>
+  String(results.filter((result) => result.outcome === outcome).length);
+
+function row(...[name, ...columns]: [string, ...string[]]): void {
+  console.log(name.padEnd(28) + columns.map((column) => column.padStart(10)).join(""));
+}
+
+const minutes = (results: Result[]): string =>
+  (results.reduce((sum, { seconds }) => sum + seconds, 0) / 60).toFixed(1);
+
+row("", "passed", "failed", "skipped", "minutes");
+for (const { name, results } of runs)
+  row(name, ...OUTCOMES.map((outcome) => count(results, outcome)), minutes(results));
+
+const all = runs.flatMap(({ results }) => results);
+const ran = new Set(all.filter(({ outcome }) => outcome !== "skipped").map(({ test }) => test));
+const nowhere = new Map(
+  all.filter(({ test }) => !ran.has(test)).map(({ test, reason }) => [test, reason ?? "skipped"]),
+);
+for (const reason of new Set(nowhere.values())) {
+  const tests = [...nowhere.values()].filter((other) => other === reason).length;
+  console.log(`${tests} ran nowhere: ${reason}`);
+}
+if (process.argv.includes("--complete") && nowhere.size > 0) {
+  for (const test of nowhere.keys()) console.error(`ran nowhere: ${test}`);
+  process.exitCode = 1;
+}

@@ -1,0 +1,64 @@
+/**
+ * test.ts [--all | FILE...]
+ *
+ * Runs in the guest the tests that need it, and a sample of the other integration tests, or all of
+ * them, or just these files. TSRUN_TEST_SEED chooses the sample; without it, chance does. Whole files
+ * are chosen: node:test runs those.
+ */
+import { randomInt } from "node:crypto";
+import { cpSync, mkdirSync, readdirSync, rmSync } from "node:fs";
+import { join } from "node:path";
+import { parseArgs } from "node:util";
+import { bundle } from "./bundle.ts";
+import { sample } from "./sample.ts";
+import { run } from "./task.ts";
+
+const SAMPLE = 6;
+const JOB = "build/vm-job";
+const RESULTS = "build/vm-results";
+/** What the tests look at, beside themselves. */
+const PARTS = ["build/tsrun", "build/quickjs", "test/vm/test-guest.sh"];
+
+const { values, positionals: named } = parseArgs({
+  options: { all: { type: "boolean", default: false } },
+  allowPositionals: true,
+});
+const seed = Number(process.env["TSRUN_TEST_SEED"] ?? randomInt(1_000_000));
+
+const testsIn = (folder: string): string[] =>
+  readdirSync(folder, { recursive: true, encoding: "utf8" })
+    .filter((name) => name.endsWith(".test.ts"))
+    .map((name) => join(folder, name))
+    .sort();
+
+rmSync(JOB, { recursive: true, force: true });
+rmSync(RESULTS, { recursive: true, force: true });
+mkdirSync(JOB, { recursive: true });
+for (const part of PARTS) cpSync(part, join(JOB, part), { recursive: true });
+
+const machine = testsIn("test/vm");
+const integration = testsIn("test/integration");
+const needing = await bundle([...machine, ...integration], JOB);
+
+function choose(): string[] {
+  if (named.length > 0) return named;
+  const must = integration.filter((file) => needing.has(file));
+  const others = integration.filter((file) => !needing.has(file));
+  const chosen = values.all ? others : sample(others, SAMPLE, seed);
+  console.log(
+    `vm: ${machine.length + must.length} test files need the VM; of ${others.length} others ` +
+      `${chosen.length} run there, too (TSRUN_TEST_SEED=${seed})`,
+  );
+  return [...machine, ...must, ...chosen];
+}
+
+const files = choose().map((file) => file.replace(/\.ts$/, ".js"));
+const ending = await run({
+  folder: JOB,
+  command: `TSRUN_TEST_SEED=${seed} test/vm/test-guest.sh ${files.join(" ")}`,
+  results: RESULTS,
+  terminal: false,
+  deadline: values.all ? 3600 : 1200,
+});
+if ("failure" in ending) console.error(ending.failure);
+process.exitCode = "status" in ending ? ending.status : 1;
