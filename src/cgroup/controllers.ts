@@ -35,22 +35,24 @@ function fromTheTop(path: string): string[] {
   return [".", ...names.map((_, i) => names.slice(0, i + 1).join("/"))];
 }
 
-/** All at once, which is one write, or those that can be. */
+/** Those that threads may share; what a group with processes hands on of them makes it a threaded one (cgroups(7)). */
+const THREADED = ["cpu", "cpuset", "perf_event", "pids"];
+
+/** All at once, which is one write, or those that can be; none where processes are in the group. */
 function handOn(group: number, controllers: readonly string[]): void {
-  const write = (names: readonly string[]): boolean =>
-    succeeds(() =>
-      writeText(HANDED_ON, names.map((name) => `+${name}`).join(" "), O_WRONLY, group),
-    );
-  if (!write(controllers)) for (const name of controllers) write([name]);
+  if (tryHandOn(group, controllers) !== "partly") return;
+  const inOrder = controllers.toSorted((a, b) => +THREADED.includes(a) - +THREADED.includes(b));
+  for (const name of inOrder) if (tryHandOn(group, [name]) === "never") return;
 }
 
-function succeeds(step: () => void): boolean {
+function tryHandOn(group: number, controllers: readonly string[]): "done" | "partly" | "never" {
   try {
-    step();
-    return true;
+    const text = controllers.map((name) => `+${name}`).join(" ");
+    writeText(HANDED_ON, text, O_WRONLY, group);
+    return "done";
   } catch (error) {
-    if (error instanceof Errno) return false;
-    throw error;
+    if (!(error instanceof Errno)) throw error;
+    return isErrno(error, EBUSY) ? "never" : "partly";
   }
 }
 

@@ -73,7 +73,15 @@ test("on a pure cgroup2 machine the default configuration observes the same", ()
   assert.deepEqual(observe(tsrun.onPureCgroup(), variation), observe(tsrun, variation));
 });
 
-test("every known departure still occurs", () => {
+/** Other releases have fewer of them. */
+const areThoseOfTheTable =
+  runc.call(["--version"]).stdout.startsWith("runc version 1.1.5") &&
+  crun.call(["--version"]).stdout.startsWith("crun version 1.8.1\n");
+const options = areThoseOfTheTable
+  ? {}
+  : { skip: "the table of departures is that of runc 1.1.5 and crun 1.8.1" };
+
+test("every known departure still occurs", options, () => {
   const gone = DEPARTURES.filter((departure, at) =>
     (["ours", "theirs"] as const).some(
       (of) => departure[of] !== undefined && !seen.has(`${of} ${at}`),
