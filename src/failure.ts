@@ -94,8 +94,9 @@ function cut(text: string, length: number): string {
   return `${text.slice(0, half)}…${text.slice(1 - half)}`.toWellFormed();
 }
 
-/** A value from a configuration must not break the line, nor speak to the terminal that shows it. */
+/** A value from a configuration must not break the line, speak to the terminal that shows it, or have no form in UTF-8. */
 // biome-ignore lint/suspicious/noControlCharactersInRegex: they are what is looked for.
 const CONTROL_CHARACTERS = /[\u0000-\u001f\u007f-\u009f\s]+/g;
 
-const oneLine = (text: string): string => text.replace(CONTROL_CHARACTERS, " ").trim();
+const oneLine = (text: string): string =>
+  text.replace(CONTROL_CHARACTERS, " ").trim().toWellFormed();

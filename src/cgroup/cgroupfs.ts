@@ -1,13 +1,14 @@
 /** The driver that makes a container's group in the cgroup v2 filesystem itself. */
+import { O_WRONLY } from "#abi";
 import { doing, Failure } from "../failure.ts";
-import { using } from "../linux/fs.ts";
+import { using, writeText } from "../linux/fs.ts";
 import { cgroupOf } from "../linux/proc.ts";
 import type { CgroupDriver } from "./driver.ts";
 import { createCgroup, killCgroup, refuseOccupied, refuseThreaded, removeCgroup } from "./group.ts";
 import { inGroup } from "./hierarchy.ts";
 import { groupPath } from "./path.ts";
 
-export const cgroupfs: CgroupDriver = ({ cgroupsPath, id }) => {
+export const cgroupfs: CgroupDriver = ({ cgroupsPath, id, bornInOtherNamespace }) => {
   const inConfig = cgroupsPath ? "/linux/cgroupsPath" : undefined;
   const path = doing("choosing the container's cgroup", inConfig, () => {
     const chosen = groupPath(cgroupsPath, id, ownGroup);
@@ -16,11 +17,12 @@ export const cgroupfs: CgroupDriver = ({ cgroupsPath, id }) => {
   });
   return {
     path,
-    movesProcess: false,
+    movesProcess: bornInOtherNamespace,
     place(start) {
       const group = doing("placing the container", inConfig, () => createCgroup(path));
       try {
-        start(group);
+        if (bornInOtherNamespace) move(start(undefined).pid, group);
+        else start(group);
         return group;
       } catch (error) {
         try {
@@ -37,6 +39,12 @@ export const cgroupfs: CgroupDriver = ({ cgroupsPath, id }) => {
     },
   };
 };
+
+function move(pid: number, group: number): void {
+  doing("moving the container's process into its cgroup", undefined, () =>
+    writeText("cgroup.procs", String(pid), O_WRONLY, group),
+  );
+}
 
 function ownGroup(): string {
   const own = cgroupOf("self");

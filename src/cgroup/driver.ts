@@ -11,6 +11,11 @@ export interface CgroupRequest {
   /** Of these a manager that keeps limits of its own must know. */
   settings: readonly Setting[];
   annotations: Readonly<Record<string, string>>;
+  /**
+   * Whether the process is born in another cgroup namespace than the creator's. Where cgroup2 is mounted with nsdelegate,
+   * as systemd does, no way leads from there into a group outside of that namespace's root (cgroups(7)).
+   */
+  bornInOtherNamespace: boolean;
 }
 
 /** A systemd unit that holds a group. */

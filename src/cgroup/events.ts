@@ -1,5 +1,5 @@
 /** Watching a group: killed processes, pressure, its end. */
-import { ENODEV, O_RDONLY, POLLIN, POLLPRI } from "#abi";
+import { EISDIR, ENODEV, O_RDONLY, POLLIN, POLLPRI } from "#abi";
 import { unless } from "../linux/errno.ts";
 import { close, findAt, openAt, rereadText } from "../linux/fs.ts";
 import { poll } from "../linux/signals.ts";
@@ -7,12 +7,15 @@ import { openTimer, readTimer } from "../linux/timer.ts";
 import { type Count, parseKeyed } from "./formats.ts";
 import { openTrigger, type PressureTrigger, parsePressure, type Stall } from "./pressure.ts";
 
-export type GroupEvent =
+type GroupEvent =
   /** The time has come round. */
   | { type: "interval" }
   /** The kernel has killed a process, or several, of the group or of one below it, for want of memory. */
   | { type: "oom" }
   | { type: "pressure"; trigger: PressureTrigger; stall: Stall };
+
+/** The kernel puts off the news that follows other within ten milliseconds, and forgets it if the group goes first. */
+const LOOK_AGAIN_MS = 1000;
 
 export interface Watch {
   /** Nanoseconds. */
@@ -42,10 +45,10 @@ export function* watchGroup(group: number, { interval, triggers }: Watch): Gener
       if (kills?.hasGrown()) yield { type: "oom" };
       if (isOver) return;
       const files = [life, ...(kills?.watched() ?? []), ...stalls.keys()];
-      const ready = poll([
-        { fd: timer, events: POLLIN },
-        ...files.map((fd) => ({ fd, events: POLLPRI })),
-      ]).map(({ fd }) => fd);
+      const watched = files.map((fd) => ({ fd, events: POLLPRI }));
+      const ready = poll([{ fd: timer, events: POLLIN }, ...watched], LOOK_AGAIN_MS).map(
+        ({ fd }) => fd,
+      );
       if (ready.includes(timer) && readTimer(timer) > 0n) yield { type: "interval" };
       yield* stallsAmong(ready, stalls);
     }
@@ -97,6 +100,9 @@ class KillCounter {
   }
 }
 
-/** What a file says now, of which poll(2) tells that it has changed since it was read; undefined if the file is gone. */
+/**
+ * What a file says now, of which poll(2) tells that it has changed since it was read; undefined if the file is gone,
+ * or a group below has its name.
+ */
 const reread = <T>(fd: number, parse: (text: string) => T): T | undefined =>
-  unless([ENODEV], () => parse(rereadText(fd)));
+  unless([ENODEV, EISDIR], () => parse(rereadText(fd)));

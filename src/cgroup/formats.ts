@@ -1,5 +1,5 @@
 /** What a group's files say, in the formats of the kernel (cgroup-v2.rst, "Interface Files", "Format"). */
-import { EOPNOTSUPP, O_RDONLY } from "#abi";
+import { EISDIR, EOPNOTSUPP, O_RDONLY } from "#abi";
 import { unless } from "../linux/errno.ts";
 import { findAt, readBytes, using } from "../linux/fs.ts";
 import { decode } from "../linux/text.ts";
@@ -15,7 +15,8 @@ export type Keyed = Readonly<Record<string, Count>>;
 
 /**
  * What a group's file says, or undefined if the group does not have it, since its controller is not there or the kernel
- * does without (EOPNOTSUPP: PSI that was switched off at boot). Throws Errno; ENODEV for a group that has just gone.
+ * does without (EOPNOTSUPP: PSI that was switched off at boot); a group below it may have taken the name (EISDIR).
+ * Throws Errno; ENODEV for a group that has just gone.
  */
 export function readFile<T>(
   group: number,
@@ -24,7 +25,7 @@ export function readFile<T>(
 ): T | undefined {
   const fd = unless([EOPNOTSUPP], () => findAt(group, file, O_RDONLY));
   if (fd === undefined) return undefined;
-  const bytes = using(fd, () => unless([EOPNOTSUPP], () => readBytes(fd)));
+  const bytes = using(fd, () => unless([EOPNOTSUPP, EISDIR], () => readBytes(fd)));
   return bytes && parse(decode(bytes));
 }
 

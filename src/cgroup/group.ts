@@ -1,6 +1,5 @@
 /** A container's group: made, emptied, removed. Paths are below the mount, as in /proc/<pid>/cgroup. */
 import {
-  DT_DIR,
   EACCES,
   EAGAIN,
   EBUSY,
@@ -21,7 +20,6 @@ import {
   mkdirAt,
   openAt,
   readBytes,
-  readDirectory,
   readText,
   rmdirAt,
   using,
@@ -30,6 +28,7 @@ import {
 import { cgroupOf } from "../linux/proc.ts";
 import { poll } from "../linux/signals.ts";
 import { handOnControllers } from "./controllers.ts";
+import { visitDescendants } from "./descendants.ts";
 import { inGroup, inHierarchy, openBelow } from "./hierarchy.ts";
 
 /**
@@ -151,24 +150,20 @@ export function killCgroup(path: string): void {
 export const cgroupProcesses = (path: string): number[] => inGroup(path, processesIn) ?? [];
 
 function processesIn(group: number): number[] {
+  const pids = [ownProcesses(group)];
+  visitDescendants(group, (below) => pids.push(ownProcesses(below)));
+  return pids.flat();
+}
+
+function ownProcesses(group: number): number[] {
   // A threaded group does not say (EOPNOTSUPP): the domain above it lists its processes. Groups come and go while
   // this reads (ENOENT, ENODEV).
-  const own = unless([EOPNOTSUPP, ENODEV], () => readText("cgroup.procs", group)) ?? "";
-  const pids = own
+  const pids = unless([EOPNOTSUPP, ENODEV, ENOENT], () => readText("cgroup.procs", group)) ?? "";
+  return pids
     .split("\n")
     .filter((line) => line !== "")
     .map(Number);
-  for (const name of subgroups(group)) {
-    const below = unless([ENOENT], () => openBelow(group, name));
-    if (below !== undefined) pids.push(...using(below, processesIn));
-  }
-  return pids;
 }
-
-const subgroups = (group: number): string[] =>
-  readDirectory(group)
-    .filter(({ type }) => type === DT_DIR)
-    .map(({ name }) => name);
 
 /**
  * Removes a group and those below it, and leaves the ones above it, which may have been there before and be in use.
@@ -205,16 +200,22 @@ function removeGroup(above: number, name: string): void {
     }
     unless([ENOENT, ENODEV], () =>
       using(openBelow(above, name), (group) => {
-        for (const subgroup of subgroups(group)) removeGroup(group, subgroup);
+        visitDescendants(group, removeIfVacant);
         awaitEvent(group, FIRST_WAIT_MS * 2 ** tries);
       }),
     );
   }
 }
 
+function removeIfVacant(_group: number, above: number, name: Uint8Array): void {
+  // Others may be removing it, too (ENOENT, ENODEV).
+  unless([EBUSY, ENOENT, ENODEV], () => rmdirAt(above, name));
+}
+
 /**
- * Waits until something happens in a group, such as its last process ending, or the time has passed: the kernel tells
- * of events at most every ten milliseconds (CGROUP_FILE_NOTIFY_MIN_INTV), and most processes are gone sooner.
+ * Waits until something happens in a group or below it, such as the last process ending, or the time has passed: the
+ * kernel tells of events at most every ten milliseconds (CGROUP_FILE_NOTIFY_MIN_INTV), and most processes are gone
+ * sooner.
  */
 function awaitEvent(group: number, milliseconds: number): void {
   using(openAt(group, "cgroup.events", O_RDONLY), (fd) => {

@@ -14,6 +14,7 @@ import { Failure } from "../failure.ts";
 import { unless } from "../linux/errno.ts";
 import { close, filesystemType, openAt, openPath, using } from "../linux/fs.ts";
 import { mountInfo } from "../linux/proc.ts";
+import type { Path } from "../linux/text.ts";
 
 /** Where systemd mounts it: on a pure cgroup v2 host, and on a hybrid one beside the v1 hierarchies. */
 const USUAL_MOUNT_POINTS = ["/sys/fs/cgroup", "/sys/fs/cgroup/unified"];
@@ -63,7 +64,7 @@ const mountPoints = (): string[] =>
  * Opens the directory of a group below another. The way there leads over no link and onto no other mount.
  * `path` is relative; "." is the group itself. Throws Errno.
  */
-export const openBelow = (group: number, path: string): number =>
+export const openBelow = (group: number, path: Path): number =>
   openAt(group, path, O_RDONLY | O_DIRECTORY, {
     resolve: RESOLVE_BENEATH | RESOLVE_NO_SYMLINKS | RESOLVE_NO_XDEV,
   });

@@ -1,6 +1,6 @@
-/** Where config.json sets a resource, as a JSON pointer (RFC 6901): `/linux/resources/memory/limit`. */
-export const resourcePointer = (...names: (string | number)[]): string =>
-  ["/linux/resources", ...names.map(escapeToken)].join("/");
+/** Where something is in config.json, as a JSON pointer (RFC 6901): `/linux/resources/memory/limit`. */
+export const pointerTo = (...names: (string | number)[]): string =>
+  names.map((name) => `/${String(name).replaceAll("~", "~0").replaceAll("/", "~1")}`).join("");
 
-const escapeToken = (name: string | number): string =>
-  String(name).replaceAll("~", "~0").replaceAll("/", "~1");
+export const resourcePointer = (...names: (string | number)[]): string =>
+  pointerTo("linux", "resources", ...names);

@@ -25,28 +25,25 @@ export const controllerOf = (file: string): string => file.slice(0, file.indexOf
 /** Writes settings into a group, in their order. `path` is the group's, as in /proc/<pid>/cgroup. Throws a Failure. */
 export function applySettings(group: number, path: string, settings: readonly Setting[]): void {
   for (const setting of settings) {
-    if (write(group, setting)) continue;
-    const { file, pointer } = setting;
-    doing(`setting ${shown(setting)} of the cgroup ${path}`, pointer, () => {
-      demandController(controllerOf(file), path);
+    const { file, value, pointer } = setting;
+    doing(`setting ${file} to ${JSON.stringify(value)} of the cgroup ${path}`, pointer, () => {
+      if (write(group, setting)) return;
+      // The files of `cgroup` are those that every group has.
+      if (controllerOf(file) !== "cgroup") demandController(controllerOf(file), path);
       if (write(group, setting)) return;
       const hint = settingHint(file, new Errno(ENOENT, "openat2", [file]));
-      throw new Failure("this kernel does not have it", { hint });
+      throw new Failure(`this kernel does not have ${file}`, { hint });
     });
   }
 }
 
 /** False if the group does not have the file. */
-function write(group: number, setting: Setting): boolean {
-  const { file, value, pointer, optional, instead } = setting;
+function write(group: number, { file, value, optional, instead }: Setting): boolean {
   try {
     writeText(file, value, O_WRONLY, group);
     return true;
   } catch (cause) {
     if (isErrno(cause, ENOENT)) return instead ? write(group, instead) : (optional ?? false);
-    const hint = settingHint(file, cause);
-    throw new Failure(`setting ${shown(setting)}`, { cause, pointer, hint });
+    throw new Failure(`writing ${file}`, { cause, hint: settingHint(file, cause) });
   }
 }
-
-const shown = ({ file, value }: Setting): string => `${file} to ${JSON.stringify(value)}`;

@@ -1,4 +1,5 @@
 /** What a group has used and may use, as its files say (cgroup-v2.rst, "Controllers"). */
+import { DT_REG } from "#abi";
 import { listDirectory } from "../linux/fs.ts";
 import {
   type Count,
@@ -56,7 +57,7 @@ export interface HugetlbUsage extends Usage {
   reserved: Usage | undefined;
 }
 
-export type RdmaLimits = Readonly<Record<string, Readonly<Record<string, Limit>>>>;
+type RdmaLimits = Readonly<Record<string, Readonly<Record<string, Limit>>>>;
 
 /** Reads all of them. Throws Errno; ENODEV for a group that has just gone. */
 export function readStatistics(group: number): Statistics {
@@ -111,11 +112,11 @@ function memory(group: number): MemoryStatistics | undefined {
   );
 }
 
-/** The sizes are those that the group has files of. */
+/** The sizes are those that the group has files of; directories are groups, which may have any name. */
 function hugetlb(group: number): Statistics["hugetlb"] {
-  const sizes = listDirectory(".", group).flatMap(
-    ({ name }) => /^hugetlb\.(\w+)\.current$/.exec(name)?.slice(1) ?? [],
-  );
+  const sizes = listDirectory(".", group)
+    .filter(({ type }) => type === DT_REG)
+    .flatMap(({ name }) => /^hugetlb\.(\w+)\.current$/.exec(name)?.slice(1) ?? []);
   return Object.fromEntries(
     sizes.flatMap((size) => {
       const used = usage(group, `hugetlb.${size}`);

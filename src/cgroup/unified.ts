@@ -27,12 +27,16 @@ export function* unifiedSettings(files: LinuxResources["unified"] = {}): Iterabl
       );
     if (NO_RESOURCES.has(file))
       throw new Failure(`${file} is no resource: tsrun itself has charge of it`, { pointer });
-    for (const value of lines(text)) yield { file, value, pointer };
+    if (text.includes("\0")) throw new Failure(`the text for ${file} has a NUL in it`, { pointer });
+    for (const value of lines(file, text)) yield { file, value, pointer };
   }
 }
 
-/** An empty text resets some files (cpuset.cpus): the kernel takes it as an empty line, and writes nothing for no bytes. */
-function lines(text: string): string[] {
+/**
+ * An empty text writes nothing, as with runc: an empty line, too, means 0 to files with a number. Only a cpu set is
+ * reset by one.
+ */
+function lines(file: string, text: string): string[] {
   const filled = text.split("\n").filter((line) => line.trim() !== "");
-  return filled.length > 0 ? filled : ["\n"];
+  return filled.length === 0 && file.startsWith("cpuset.") ? ["\n"] : filled;
 }

@@ -66,6 +66,13 @@ export function setRlimit(
   check(syscall(SYS_prlimit64, pid, resource, limit, null), "prlimit64", `${soft}:${hard}`);
 }
 
+/** What prlimit(2) says; 0 is the calling process. */
+export function getRlimit(resource: number, pid = 0): { soft: bigint; hard: bigint } {
+  const limit = new BigUint64Array(2);
+  check(syscall(SYS_prlimit64, pid, resource, null, limit), "prlimit64", pid);
+  return { soft: limit[0] as bigint, hard: limit[1] as bigint };
+}
+
 /** A set of capabilities: bit n is the capability with number n. */
 export type CapabilitySet = bigint;
 

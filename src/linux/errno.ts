@@ -1,6 +1,7 @@
 /** What the kernel says when a system call fails (errno(3)). */
 import { ERRNO_NAMES } from "#abi";
 import { lookup } from "./names.ts";
+import { printable } from "./text.ts";
 
 /** A failed system call. `message` reads `openat2("etc/passwd"): ENOENT`. */
 export class Errno extends Error {
@@ -21,8 +22,11 @@ export class Errno extends Error {
   }
 }
 
-const shown = (value: unknown): string =>
-  typeof value === "string" ? JSON.stringify(value) : String(value);
+/** Bytes are a path, with its NUL. */
+function shown(value: unknown): string {
+  const text = value instanceof Uint8Array ? printable(value.subarray(0, -1)) : value;
+  return typeof text === "string" ? JSON.stringify(text) : String(text);
+}
 
 /** The result of a system call, or an Errno that names the call and the arguments worth reading. */
 export function check(result: number, call: string, ...salient: unknown[]): number {

@@ -29,7 +29,6 @@ import {
   SYS_flock,
   SYS_fstatfs,
   SYS_getdents64,
-  SYS_linkat,
   SYS_lseek,
   SYS_memfd_create,
   SYS_mkdirat,
@@ -46,7 +45,7 @@ import {
 import { syscall } from "#host";
 import { check } from "./errno.ts";
 import { struct } from "./struct.ts";
-import { decode, encode } from "./text.ts";
+import { decode, encode, type Path } from "./text.ts";
 
 /**
  * struct open_how: flags, mode and resolve, of 64 bits each, of which no value here needs the upper half. One for all
@@ -62,7 +61,7 @@ export interface OpenOptions {
 }
 
 /** openat2(2), always O_CLOEXEC: a descriptor or a negative errno. */
-function openat2(dir: number, path: string, flags: number, mode = 0, resolve = 0): number {
+function openat2(dir: number, path: Path, flags: number, mode = 0, resolve = 0): number {
   openHow[0] = flags | O_CLOEXEC;
   openHow[2] = mode;
   openHow[4] = resolve;
@@ -72,7 +71,7 @@ function openat2(dir: number, path: string, flags: number, mode = 0, resolve = 0
 /** openat2(2), always O_CLOEXEC. Returns the descriptor. */
 export function openAt(
   dir: number,
-  path: string,
+  path: Path,
   flags: number,
   { mode, resolve }: OpenOptions = {},
 ): number {
@@ -249,24 +248,13 @@ export function unlinkAt(dir: number, name: string): boolean {
   return true;
 }
 
-export function rmdirAt(dir: number, name: string): void {
+export function rmdirAt(dir: number, name: Path): void {
   check(syscall(SYS_unlinkat, dir, name, AT_REMOVEDIR), "rmdir", name);
 }
 
 /** renameat2(2) within one directory. */
 export function renameAt(dir: number, from: string, to: string, flags = 0): void {
   check(syscall(SYS_renameat2, dir, from, dir, to, flags), "renameat2", from, to);
-}
-
-/** Gives a file without a name (O_TMPFILE) its name. */
-export function linkAt(
-  fromDir: number,
-  from: string,
-  toDir: number,
-  to: string,
-  flags: number,
-): void {
-  check(syscall(SYS_linkat, fromDir, from, toDir, to, flags), "linkat", from, to);
 }
 
 const PATH_MAX = 4096;
@@ -426,15 +414,32 @@ export function filesystemType(fd: number): number {
   return Number(new DataView(bytes.buffer).getBigUint64(0, true));
 }
 
-export interface DirectoryEntry {
-  name: string;
+/** An entry of a directory: its name may be any bytes, and who needs it only for system calls need not care. */
+export class DirectoryEntry {
+  /** The bytes of the name, with the NUL at their end, as system calls take it. */
+  readonly rawName: Uint8Array;
   /** DT_* of getdents64(2). */
-  type: number;
+  readonly type: number;
+
+  constructor(rawName: Uint8Array, type: number) {
+    this.rawName = rawName;
+    this.type = type;
+  }
+
+  /** Throws a TypeError for a name that is not UTF-8. */
+  get name(): string {
+    return decode(this.rawName.subarray(0, -1));
+  }
 }
 
 const DIRECTORY_READ = 8192;
+const DOT = 0x2e;
 
-/** The entries of a directory, without `.` and `..`. Throws a TypeError for a name that is not UTF-8. */
+/** `.` or `..`, with its NUL. */
+const isDots = (name: Uint8Array): boolean =>
+  name.length <= 3 && name.subarray(0, -1).every((byte) => byte === DOT);
+
+/** The entries of a directory, without `.` and `..`. */
 export function readDirectory(fd: number): DirectoryEntry[] {
   const entries: DirectoryEntry[] = [];
   const buffer = new Uint8Array(DIRECTORY_READ);
@@ -443,9 +448,8 @@ export function readDirectory(fd: number): DirectoryEntry[] {
     const length = check(syscall(SYS_getdents64, fd, buffer, buffer.length), "getdents64", fd);
     if (length === 0) return entries;
     for (let at = 0; at < length; at += view.getUint16(at + 16, true)) {
-      const end = buffer.indexOf(0, at + 19);
-      const name = decode(buffer.subarray(at + 19, end));
-      if (name !== "." && name !== "..") entries.push({ name, type: view.getUint8(at + 18) });
+      const rawName = buffer.slice(at + 19, buffer.indexOf(0, at + 19) + 1);
+      if (!isDots(rawName)) entries.push(new DirectoryEntry(rawName, view.getUint8(at + 18)));
     }
   }
 }

@@ -144,7 +144,7 @@ export function receive(fd: number, limit: number): Received | undefined {
     descriptors.forEach(close);
     throw new RangeError(
       (flags & MSG_CTRUNC) !== 0
-        ? `a message with more than ${MAX_DESCRIPTORS} descriptors`
+        ? `a message with more than ${MAX_DESCRIPTORS} descriptors, or more than RLIMIT_NOFILE allows`
         : `a message of more than ${limit} bytes`,
     );
   }

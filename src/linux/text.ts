@@ -3,6 +3,12 @@
 const strict = new TextDecoder("utf-8", { fatal: true, ignoreBOM: true });
 const encoder = new TextEncoder();
 
+/**
+ * A path, or a name in a directory, as system calls take it: text, or bytes as they came from the kernel, with the NUL at
+ * their end.
+ */
+export type Path = string | Uint8Array;
+
 /** Throws a TypeError for bytes that are not UTF-8. */
 export const decode = (bytes: Uint8Array): string => strict.decode(bytes);
 

@@ -48,8 +48,9 @@ export function removeLocked(
   directory: StateDirectory,
   state: StoredState | undefined,
 ): void {
-  destroy(directory, state);
+  const warnings = destroy(directory, state);
   directory.close();
+  for (const warning of warnings) context.warn(warning);
   if (state) runPoststopHooks(context, state);
 }
 

@@ -1,7 +1,8 @@
 /** Undoing a container: its processes, its cgroup, its state directory. Works however far its creation came, and twice. */
 import { ESRCH, POLLIN, SIGKILL } from "#abi";
 import { load } from "#host";
-import { killCgroup, removeCgroup } from "../cgroup/group.ts";
+import type { Scope } from "../cgroup/driver.ts";
+import { cgroupProcesses, killCgroup, removeCgroup } from "../cgroup/group.ts";
 import { Failure } from "../failure.ts";
 import { unless } from "../linux/errno.ts";
 import { using } from "../linux/fs.ts";
@@ -14,17 +15,48 @@ import type { StateDirectory, StoredState } from "./store.ts";
 /** How long a killed process may take to end: it may be writing to a slow disk. */
 const DEATH_WAIT_MS = 10_000;
 
-/** Kills and removes all that belongs to a container; `state` is what is known of it, if anything. */
-export function destroy(directory: StateDirectory, state: StoredState | undefined): void {
+/**
+ * Kills and removes all that belongs to a container; `state` is what is known of it, if anything. Returns warnings:
+ * nothing of the container is left, but systemd may still know its unit. Throws a Failure if something is left.
+ */
+export function destroy(directory: StateDirectory, state: StoredState | undefined): string[] {
   const cgroup = state && ownCgroup(state);
   if (state) killAndWait(state, cgroup);
-  if (state?.scope) {
-    const { resetFailedScope, stopScope } = load(import("../cgroup/systemd/scope.ts"));
-    // systemd ends a scope with its last process, and keeps one that failed until it is told to forget it.
-    (cgroup === undefined ? resetFailedScope : stopScope)(state.scope);
-  }
+  const warnings = state?.scope ? forgetScope(state.scope, cgroup) : [];
   if (cgroup !== undefined) removeCgroup(cgroup);
+  else if (state) removeUnclaimed(state);
   directory.remove();
+  return warnings;
+}
+
+/** How long a process may take to see that its creator has gone, and how often that is looked at. */
+const ORPHAN_WAIT_MS = 1000;
+const ORPHAN_POLL_MS = 10;
+
+/**
+ * A creation that was cut off before it recorded its group's inode may have made the group. A process of it ends by
+ * itself; one that stays is another container's, which has taken the path since.
+ */
+function removeUnclaimed({ cgroup, cgroupInode }: StoredState): void {
+  if (cgroup === undefined || cgroupInode !== undefined) return;
+  for (let waited = 0; cgroupProcesses(cgroup).length > 0; waited += ORPHAN_POLL_MS) {
+    if (waited >= ORPHAN_WAIT_MS) return;
+    poll([], ORPHAN_POLL_MS);
+  }
+  removeCgroup(cgroup);
+}
+
+/** A systemd that does not answer must not keep a container from being removed: it sees the group's end later. */
+function forgetScope(scope: Scope, cgroup: string | undefined): string[] {
+  const { resetFailedScope, stopScope } = load(import("../cgroup/systemd/scope.ts"));
+  try {
+    // systemd ends a scope with its last process, and keeps one that failed until it is told to forget it.
+    (cgroup === undefined ? resetFailedScope : stopScope)(scope);
+    return [];
+  } catch (error) {
+    if (!(error instanceof Failure)) throw error;
+    return [error.message];
+  }
 }
 
 function killAndWait(state: StoredState, cgroup: string | undefined): void {

@@ -26,7 +26,7 @@ export type ContainerEvent =
   | { type: "oom"; id: string }
   | { type: "pressure"; id: string; data: PressureEvent };
 
-export interface PressureEvent extends Stall {
+interface PressureEvent extends Stall {
   resource: PressureResource;
   kind: PressureKind;
 }

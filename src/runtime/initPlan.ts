@@ -1,5 +1,4 @@
 /** What the container's process is told before it is made. */
-import type { Spec } from "@opencontainers-types";
 import { load } from "#host";
 import { hierarchyMountPoint } from "../cgroup/hierarchy.ts";
 import { planCapabilities } from "../init/capabilities.ts";
@@ -8,7 +7,6 @@ import type { InitPlan } from "../init/init.ts";
 import { planMounts } from "../init/mounts.ts";
 import { makesUserNamespace, openNamespaces } from "../init/namespaces.ts";
 import { rootPropagation } from "../init/root.ts";
-import { ownEnvironment } from "../linux/process.ts";
 import type { Construction } from "./construction.ts";
 import { hookState } from "./status.ts";
 
@@ -47,12 +45,6 @@ export function planInit(
     noNewKeyring: options.noNewKeyring,
     preserveFds: options.preserveFds,
     listenFds: options.listenFds,
-    hookEnvironment: hookEnvironment(config),
     channel,
   };
-}
-
-function hookEnvironment({ hooks }: Spec): Uint8Array[] {
-  const { createContainer = [], startContainer = [] } = hooks ?? {};
-  return [...createContainer, ...startContainer].some(({ env }) => !env) ? ownEnvironment() : [];
 }

@@ -6,7 +6,6 @@ import type { ChosenCgroup } from "../cgroup/driver.ts";
 import { doing, Failure } from "../failure.ts";
 import { type CreatorEnd, openChannel } from "../init/channel.ts";
 import { runHooks } from "../init/hooks.ts";
-import { applyRlimits } from "../init/identity.ts";
 import { type InitPlan, initContainer } from "../init/init.ts";
 import {
   enterNamespaces,
@@ -96,14 +95,15 @@ function initialState(id: string, { config, path, rootfs }: Bundle): StoredState
 }
 
 function construct(construction: Construction): Launched {
-  const { options, bundle, namespaces, directory, state } = construction;
+  const { options, bundle, directory, state } = construction;
   const cgroup = chooseCgroup(construction);
   const channel = startInit(construction, cgroup);
+  // Its hooks may run for long: what they leave behind must be known to be this container's.
+  if (bundle.config.hooks?.createContainer?.length) directory.write(state);
   const complete = { ...state, created: new Date().toISOString() };
   directory.stage(complete);
   serve(construction, channel, complete);
   const child = construction.child as Child;
-  if (makesUserNamespace(namespaces)) applyRlimits(bundle.process.rlimits ?? [], child.pid);
   if (options.pidFile !== undefined) writePidFile(options.pidFile, child.pid);
   directory.commit();
   channel.send({ type: "recorded" });
@@ -137,8 +137,13 @@ function startInit(construction: Construction, cgroup: ChosenCgroup): CreatorEnd
       channel.creator,
     );
   if (cgroup.movesProcess) channel.creator.send({ type: "placed" });
-  handOver(directory, channel.creator);
-  if (group !== undefined) using(group, () => limit(construction, group));
+  const steps = [
+    () => handOver(directory, channel.creator),
+    () => group !== undefined && using(group, () => limit(construction, group)),
+  ];
+  // Its hooks run after the handover and keep to the limits; without hooks it need not wait for those.
+  if (bundle.config.hooks?.createContainer?.length) steps.reverse();
+  for (const step of steps) step();
   return channel.creator;
 }
 
@@ -222,7 +227,7 @@ function runRuntimeHooks({ bundle, directory, state }: Construction): void {
 /** The first error is the one to report; what goes wrong in undoing is a warning. */
 function undo({ context, directory, state }: Construction): void {
   try {
-    destroy(directory, state);
+    for (const warning of destroy(directory, state)) context.warn(warning);
     runPoststopHooks(context, state);
   } catch (error) {
     context.warn(`cleaning up after the failed creation: ${(error as Error).message}`);

@@ -43,15 +43,14 @@ export function changedResources(
   });
 }
 
-/** What sets again what an update changed, as far as it was ever set. */
+/** What sets again what an update changed, as far as it was ever set. Devices come last, and all at once or not at all. */
 export const restoredResources = (
   before: LinuxResources,
   changed: LinuxResources,
 ): LinuxResources => {
   const names = Object.keys(changed) as (keyof LinuxResources)[];
-  const old = Object.fromEntries(names.map((name) => [name, before[name]]));
-  const devices = changed.devices && (before.devices ?? []);
-  return present({ ...old, devices, unified: before.unified });
+  const old = names.filter((name) => name !== "devices").map((name) => [name, before[name]]);
+  return present({ ...Object.fromEntries(old), unified: before.unified });
 };
 
 /** Without the members that are undefined. */

@@ -11,9 +11,7 @@ export function inOwnGroup<T>(state: StoredState, use: (group: number) => T): T 
   const { cgroup, cgroupInode, id } = state;
   if (cgroup === undefined) throw noCgroup(id);
   const found = inGroup(cgroup, (group) =>
-    cgroupInode === undefined || stat(group).ino === cgroupInode
-      ? { value: use(group) }
-      : undefined,
+    stat(group).ino === cgroupInode ? { value: use(group) } : undefined,
   );
   if (found === undefined) throw new Failure(`the cgroup ${cgroup} of the container ${id} is gone`);
   return found.value;
@@ -25,10 +23,13 @@ export const noCgroup = (id: string): Failure =>
     hint: "it was created with --cgroup-manager=disabled",
   });
 
-/** The path of the container's group, unless that is another's by now. */
+/**
+ * The path of the container's group, unless that is another's by now. Nor is it the container's for sure if its creation
+ * was cut off before it recorded the group's inode: the container's process, if there was one, has ended then.
+ */
 export function ownCgroup(state: StoredState): string | undefined {
   const { cgroup, cgroupInode } = state;
-  if (cgroup === undefined || cgroupInode === undefined) return cgroup;
+  if (cgroup === undefined || cgroupInode === undefined) return undefined;
   if (inGroup(cgroup, (group) => stat(group).ino) !== cgroupInode) return undefined;
   // A container that shares its cgroupsPath may have moved in after this one's end.
   const isOver = state.endsWithProcess && livingProcess(state) === undefined;

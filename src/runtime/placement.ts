@@ -13,7 +13,7 @@ import { limitGroup } from "./resources.ts";
 
 /** Chooses the container's group, and what is set in it. */
 export function chooseCgroup(construction: Construction): ChosenCgroup {
-  const { context, options, bundle, directory, state } = construction;
+  const { context, options, bundle, namespaces, directory, state } = construction;
   const { cgroupsPath, resources } = bundle.config.linux ?? {};
   const { settings, warnings } = plan(resources);
   construction.settings = settings;
@@ -23,6 +23,7 @@ export function chooseCgroup(construction: Construction): ChosenCgroup {
     id: options.id,
     settings,
     annotations: bundle.config.annotations ?? {},
+    bornInOtherNamespace: namespaces.creatorJoins.some(({ type }) => type === "cgroup"),
   });
   if (cgroup.path === undefined) {
     for (const { file, pointer } of settings)
@@ -52,12 +53,15 @@ export function placeInCgroup(
 ): number | undefined {
   const { state } = construction;
   try {
-    return cgroup.place((group) => {
+    const directory = cgroup.place((group) => {
       const child = make(group);
       construction.child = child;
       state.process = { pid: child.pid, startTime: processStatus(child.pid)?.startTime ?? 0 };
       return child;
     });
+    // Only by it the group is the container's, should the creation fail from now on.
+    if (directory !== undefined) state.cgroupInode = stat(directory).ino;
+    return directory;
   } catch (error) {
     // If the group is there now, it is somebody else's: it must not be cleaned up as ours.
     delete state.cgroup;
@@ -68,7 +72,6 @@ export function placeInCgroup(
 
 /** The limits are for the program; but the process that becomes it, and its hooks, keep to them already, as with runc. */
 export function limit({ bundle, settings, state }: Construction, group: number): void {
-  state.cgroupInode = stat(group).ino;
   limitGroup(state, group, settings);
   applyDeviceFilter(group, bundle.config.linux?.resources?.devices ?? []);
   const owner = cgroupOwner(bundle.config);

@@ -31,7 +31,8 @@ export function processes(context: Context, id: string): number[] {
 
 /**
  * What ps(1) with these options prints, but only the header and the rows of the container's processes. They are bytes,
- * because the names of processes are. Throws a Failure when ps fails, or shows no pids.
+ * because the names of processes are. Rows in which no pid can be found, since a word before it has blanks in it, are left
+ * out. Throws a Failure when ps fails, or shows no pids.
  */
 export function processTable(
   context: Context,
@@ -42,15 +43,18 @@ export function processTable(
   const [header, ...rows] = linesOf(runPs(options));
   const column = header ? wordsOf(header).indexOf("PID") : -1;
   if (!header || column < 0) throw new Failure("ps has not printed a column PID");
-  return [header, ...rows.filter((row) => pids.has(pidIn(row, column)))];
+  const found = rows.map((row) => pidIn(row, column));
+  if (found.length > 0 && found.every(Number.isNaN))
+    throw new Failure("ps has printed no number in the place of a pid", {
+      hint: "let the pid come first: what stands before it must be one word",
+    });
+  return [header, ...rows.filter((_, i) => pids.has(found[i] as number))];
 }
 
+/** NaN where there is none. */
 function pidIn(row: Uint8Array, column: number): number {
   const word = wordsOf(row)[column] ?? "";
-  if (/^\d+$/.test(word)) return Number(word);
-  throw new Failure(`ps has printed ${JSON.stringify(word)} in the place of a pid`, {
-    hint: "let the pid come first: what stands before it must be one word",
-  });
+  return /^\d+$/.test(word) ? Number(word) : Number.NaN;
 }
 
 function runPs(options: readonly string[]): Uint8Array {

@@ -1,22 +1,33 @@
 /** What a container is limited to: `linux.resources`, in its group and, where systemd holds that, in its unit. */
-import type { LinuxResources } from "@opencontainers-types";
+import type { LinuxDeviceCgroup } from "@opencontainers-types";
 import { load } from "#host";
 import { replaceDeviceFilter } from "../cgroup/deviceFilter.ts";
+import type { Scope } from "../cgroup/driver.ts";
 import { applySettings, type Setting } from "../cgroup/setting.ts";
 import { inOwnGroup } from "./ownGroup.ts";
 import type { StoredState } from "./store.ts";
 
 /**
- * Limits an existing container to other resources; without `devices`, their filter stays as it is. systemd hears of
+ * Limits an existing container anew; without `devices`, their filter stays as it is, as it does if a setting fails. systemd hears of
  * them first: it sets anew what it knows whenever it reloads. Throws a Failure; then some may be set and others not.
  */
-export function applyResources(state: StoredState, resources: LinuxResources): void {
-  const { settings } = load(import("../cgroup/resources.ts")).planResources(resources);
-  if (state.scope) load(import("../cgroup/systemd/scope.ts")).updateScope(state.scope, settings);
+export function applyResources(
+  state: StoredState,
+  settings: readonly Setting[],
+  devices?: readonly LinuxDeviceCgroup[],
+): void {
+  const lost = state.scope ? updateScope(state, state.scope, settings) : [];
   inOwnGroup(state, (group) => {
-    limitGroup(state, group, settings);
-    if (resources.devices) replaceDeviceFilter(group, resources.devices);
+    limitGroup(state, group, [...lost, ...settings]);
+    if (devices) replaceDeviceFilter(group, devices);
   });
+}
+
+/** Tells systemd; returns what held and is lost by that. */
+function updateScope(state: StoredState, scope: Scope, settings: readonly Setting[]): Setting[] {
+  load(import("../cgroup/systemd/scope.ts")).updateScope(scope, settings);
+  const held = load(import("../cgroup/resources.ts")).planResources(state.resources);
+  return load(import("../cgroup/systemd/properties.ts")).lostToSystemd(held.settings);
 }
 
 /** Writes the settings into the container's group, as systemd would if it holds that. Throws a Failure. */

@@ -1,8 +1,8 @@
 /** `start`: lets the container's process go on to the program, and learns whether it got there. */
-import { ECONNREFUSED, ENOENT, SOCK_SEQPACKET } from "#abi";
+import { ECONNREFUSED, ECONNRESET, ENOENT, SOCK_SEQPACKET } from "#abi";
 import { FAILURE_BYTES, Failure, type FailureData } from "../failure.ts";
 import { runHooks } from "../init/hooks.ts";
-import { unless } from "../linux/errno.ts";
+import { isErrno, unless } from "../linux/errno.ts";
 import { unlinkAt, using } from "../linux/fs.ts";
 import { connectTo, receive } from "../linux/socket.ts";
 import { decode } from "../linux/text.ts";
@@ -20,38 +20,51 @@ export function start(context: Context, id: string): void {
 }
 
 /**
- * Starts a container whose lock is held, and closes its directory; gives the lock up before the `poststart` hooks run. "If any poststart hook fails,
- * the runtime MUST generate an error, stop the container, and continue the lifecycle at step 12" (specification,
- * "Lifecycle").
+ * Starts a container whose lock is held, and closes its directory, whatever happens; gives the lock up before the
+ * `poststart` hooks run. "If any poststart hook fails, the runtime MUST generate an error, stop the container, and
+ * continue the lifecycle at step 12" (specification, "Lifecycle").
  */
 export function startCreated(
   context: Context,
   directory: StateDirectory,
   state: StoredState,
 ): void {
-  const failure = release(directory);
-  if (failure) {
+  try {
+    release(directory);
+    unlinkAt(directory.fd, START_SOCKET);
+  } catch (error) {
     directory.close();
-    throw Failure.from(failure);
+    throw error;
   }
-  unlinkAt(directory.fd, START_SOCKET);
   directory.unlock();
   try {
     runHooks("poststart", state.hooks.poststart, hookState(state, "running"));
   } catch (error) {
     if (directory.lock()) removeLocked(context, directory, state);
+    else directory.close();
     throw error;
   }
   directory.close();
 }
 
-/** What kept the program from running; undefined when execve has closed the connection. */
-function release(directory: StateDirectory): FailureData | undefined {
+/** Lets the process go on until execve has closed the connection. Throws a Failure that says what kept it from that. */
+function release(directory: StateDirectory): void {
   const connection = unless([ECONNREFUSED, ENOENT], () =>
     connectTo(directory.socketPath(), SOCK_SEQPACKET),
   );
   if (connection === undefined)
-    return { message: `the container ${directory.id} does not wait to be started` };
-  const message = using(connection, () => receive(connection, FAILURE_BYTES));
-  return message && (JSON.parse(decode(message.data)) as FailureData);
+    throw new Failure(`the container ${directory.id} does not wait to be started`);
+  const answer = using(connection, answerOn);
+  if (answer !== undefined) throw Failure.from(answer);
+}
+
+/** What the process says; undefined if it was silent. Until it has accepted, its end resets the connection. */
+function answerOn(connection: number): FailureData | undefined {
+  try {
+    const message = receive(connection, FAILURE_BYTES);
+    return message && (JSON.parse(decode(message.data)) as FailureData);
+  } catch (error) {
+    if (!isErrno(error, ECONNRESET)) throw error;
+    throw new Failure("the container's process ended before it was started");
+  }
 }

@@ -1,9 +1,12 @@
 /** What a container is doing, as the kernel says. */
 
 import type { State } from "@opencontainers-types";
+import { ENODEV, ENOENT } from "#abi";
 import { isFrozen } from "../cgroup/freezer.ts";
 import { inGroup } from "../cgroup/hierarchy.ts";
 import { Failure } from "../failure.ts";
+import { unless } from "../linux/errno.ts";
+import { stat } from "../linux/fs.ts";
 import { isDead, processStatus } from "../linux/proc.ts";
 import { noContainer, StateDirectory, type StoredState } from "./store.ts";
 
@@ -22,7 +25,7 @@ export type ContainerStatus = State["status"] | "paused";
 export function statusOf(directory: StateDirectory, state: StoredState): ContainerStatus {
   if (state.created === undefined) return directory.isLocked() ? "creating" : "stopped";
   if (livingProcess(state) === undefined) return "stopped";
-  if (state.cgroup !== undefined && inGroup(state.cgroup, isFrozen)) return "paused";
+  if (isPaused(state)) return "paused";
   return directory.isExecLocked() ? "created" : "running";
 }
 
@@ -34,6 +37,16 @@ export function refuseWhileCreating(directory: StateDirectory): void {
   const state = directory.read();
   if (state && statusOf(directory, state) === "creating")
     throw new Failure(`the container ${directory.id} is being created`);
+}
+
+/** Its processes may end, and its group be removed, while this looks (ENOENT, ENODEV). */
+function isPaused({ cgroup, cgroupInode }: StoredState): boolean {
+  const isOwnAndFrozen = (group: number): boolean =>
+    stat(group).ino === cgroupInode && isFrozen(group);
+  return (
+    (cgroup !== undefined && unless([ENOENT, ENODEV], () => inGroup(cgroup, isOwnAndFrozen))) ||
+    false
+  );
 }
 
 /** A container that a command changes; its directory is locked. */

@@ -8,12 +8,12 @@ import type { Context } from "./context.ts";
 import { changedResources, mergeResources, restoredResources } from "./mergeResources.ts";
 import { inOwnGroup } from "./ownGroup.ts";
 import { applyResources } from "./resources.ts";
-import { openForChange } from "./status.ts";
+import { livingProcess, openForChange } from "./status.ts";
 import type { StoredState } from "./store.ts";
 
 /**
- * Changes what a document has, which is JSON in the form of linux.resources, and leaves the rest. Throws a Failure; then what held before is set again, as far as it was
- * ever set: a limit where there was none stays, as with runc.
+ * Changes what a document has, which is JSON in the form of linux.resources, and leaves the rest. Throws a Failure; then
+ * what held before is set again, as far as it was ever set: a limit where there was none stays, as with runc.
  */
 export function update(context: Context, id: string, document: string): void {
   const wanted = doing("reading the resources", undefined, () => readResources(document));
@@ -37,8 +37,10 @@ function change(state: StoredState, wanted: LinuxResources, warn: Context["warn"
   for (const warning of plan.warnings) warn(warning);
   inOwnGroup(state, (group) => refuseBelowUsage(group, changed.memory));
   try {
-    applyResources(state, changed);
+    applyResources(state, plan.settings, changed.devices);
   } catch (error) {
+    if (livingProcess(state) === undefined)
+      throw new Failure("the container ended meanwhile", { cause: error });
     restore(state, restoredResources(before, changed), warn);
     throw error;
   }
@@ -47,7 +49,7 @@ function change(state: StoredState, wanted: LinuxResources, warn: Context["warn"
 
 function restore(state: StoredState, resources: LinuxResources, warn: Context["warn"]): void {
   try {
-    applyResources(state, resources);
+    applyResources(state, planResources(resources).settings);
   } catch (error) {
     warn(`not everything could be set again as it was: ${Failure.of(error).message}`);
   }

@@ -1,5 +1,5 @@
 /** What a config.json with a user namespace must fulfil: its ids are mapped, and the mappings are ones. */
-import type { Linux, LinuxIDMapping, Mount, Spec, User } from "@opencontainers-types";
+import type { Linux, LinuxDevice, LinuxIDMapping, Mount, Spec, User } from "@opencontainers-types";
 import { Failure } from "../failure.ts";
 import { checkIdMappings, hostId } from "../init/idMappings.ts";
 
@@ -14,8 +14,12 @@ export function checkUserNamespace({ process, mounts = [], linux = {} }: Spec): 
   checkMappings(uidMappings, "uid");
   checkMappings(gidMappings, "gid");
   checkUser(process?.user ?? { uid: 0, gid: 0 }, uidMappings, gidMappings);
+  const mappings = { uid: uidMappings, gid: gidMappings };
+  linux.devices?.forEach((device, i) => {
+    checkFifo(device, `/linux/devices/${i}`, mappings);
+  });
   mounts.forEach((mount, i) => {
-    checkOwners(mount, `/mounts/${i}/options`, { uid: uidMappings, gid: gidMappings });
+    checkOwners(mount, `/mounts/${i}/options`, mappings);
   });
 }
 
@@ -58,12 +62,21 @@ function checkUser(
   });
 }
 
+type Mappings = Readonly<Record<"uid" | "gid", readonly LinuxIDMapping[]>>;
+
+/** A FIFO is made in the container; devices are the host's and keep their owner. */
+function checkFifo(device: LinuxDevice, pointer: string, mappings: Mappings): void {
+  if (device.type !== "p") return;
+  for (const kind of ["uid", "gid"] as const)
+    if (hostId(mappings[kind], device[kind] ?? 0) === undefined)
+      throw new Failure(
+        `the ${kind} ${device[kind]} of the FIFO ${device.path} is not mapped in the user namespace`,
+        { pointer: `${pointer}/${kind}`, hint: `see linux.${kind}Mappings` },
+      );
+}
+
 /** A filesystem's `uid=` and `gid=` are ids of the namespace, such as the `gid=5` of most configs' devpts. */
-function checkOwners(
-  { options = [] }: Mount,
-  pointer: string,
-  mappings: Record<"uid" | "gid", readonly LinuxIDMapping[]>,
-): void {
+function checkOwners({ options = [] }: Mount, pointer: string, mappings: Mappings): void {
   options.forEach((option, i) => {
     const [, kind, id] = option.match(/^([ug]id)=(\d+)$/) ?? [];
     if (kind !== undefined && hostId(mappings[kind as "uid" | "gid"], Number(id)) === undefined)

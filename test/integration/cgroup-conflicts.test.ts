@@ -132,7 +132,11 @@ test("a controller that is not there is named", () => {
 
 test("a file that the controller does not have is named", needs("hugetlb controller"), () => {
   const resources = { unified: { "hugetlb.nonesuch": "1" } };
-  failed(run(bundle(`/${newId()}`, resources)), /hugetlb\.nonesuch/, /kernel does not have it/);
+  failed(
+    run(bundle(`/${newId()}`, resources)),
+    /hugetlb\.nonesuch/,
+    /this kernel does not have hugetlb\.nonesuch/,
+  );
 });
 
 test("a value that the kernel refuses is shown", needs("hugetlb controller"), () => {

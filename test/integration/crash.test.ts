@@ -1,12 +1,11 @@
 /** A create or delete killed at any moment leaves nothing that `delete --force` does not remove. */
 import assert from "node:assert/strict";
-import { readFileSync } from "node:fs";
-import { join } from "node:path";
 import { test } from "node:test";
-import { makeBundle, newFolder } from "./harness/bundle.ts";
+import { makeBundle } from "./harness/bundle.ts";
 import { addUserNamespace } from "./harness/config.ts";
 import { succeeded } from "./harness/expect.ts";
 import { leavesNothing, nothingIsLeftAtTheEnd } from "./harness/leftovers.ts";
+import { killedAt, momentsOf, shown, spread } from "./harness/moments.ts";
 import { newId, Runtime, tsrun, tsrunPath } from "./harness/runtime.ts";
 
 nothingIsLeftAtTheEnd();
@@ -14,39 +13,6 @@ nothingIsLeftAtTheEnd();
 const bundle = makeBundle(["sleep", "300"]);
 const inUserNamespace = makeBundle(["sleep", "300"], { edit: addUserNamespace });
 const POINTS = 40;
-
-/** The `nth` call of a system call. */
-interface Moment {
-  call: string;
-  nth: number;
-}
-
-/** Kills the runtime at that moment; whatever it has forked lives on. */
-function killedAt({ call, nth }: Moment): Runtime {
-  const inject = `inject=${call}:signal=SIGKILL:when=${nth}`;
-  return new Runtime("tsrun", ["strace", "-qq", "-o", "/dev/null", "-e", inject, tsrunPath]);
-}
-
-/** All system calls that the runtime itself makes, in order; strace counts each kind by itself. */
-function momentsOf(...args: string[]): Moment[] {
-  const log = join(newFolder("strace"), "log");
-  const traced = new Runtime("tsrun", ["strace", "-qq", "-o", log, tsrunPath]);
-  succeeded(traced.call(args));
-  const counts: Record<string, number> = {};
-  return [...readFileSync(log, "utf8").matchAll(/^(\w+)\(/gm)]
-    .map(([, call]) => call as string)
-    .filter((call) => call !== "exit_group")
-    .map((call) => {
-      counts[call] = (counts[call] ?? 0) + 1;
-      return { call, nth: counts[call] };
-    });
-}
-
-/** At most `count` of the list, evenly spread. */
-function spread<T>(list: T[], count = POINTS): T[] {
-  const stride = Math.max(1, Math.ceil(list.length / count));
-  return list.filter((_, i) => i % stride === 0);
-}
 
 function createWorksAgain(id: string, { path } = bundle): void {
   succeeded(tsrun.call(["create", "-b", path, id]), "create with the same id");
@@ -75,13 +41,12 @@ for (const [kind, of] of [
     succeeded(tsrun.call(["delete", "--force", id]));
     assert.ok(moments.length > 20, `only ${moments.length} system calls`);
     let killed = 0;
-    for (const moment of spread(moments)) {
+    for (const moment of spread(moments, POINTS)) {
       leavesNothing(() => {
         const name = newId();
         const { status } = killedAt(moment).call(["create", "-b", of.path, name]);
         if (status !== 0) killed++;
-        const when = `${moment.call} number ${moment.nth}`;
-        succeeded(tsrun.call(["delete", "--force", name]), `delete --force after ${when}`);
+        succeeded(tsrun.call(["delete", "--force", name]), `delete --force after ${shown(moment)}`);
         createWorksAgain(name, of);
       });
     }
@@ -97,8 +62,7 @@ test("delete killed at a system call", () => {
       const name = newId();
       succeeded(tsrun.call(["create", "-b", bundle.path, name]));
       killedAt(moment).call(["delete", "--force", name]);
-      const when = `${moment.call} number ${moment.nth}`;
-      succeeded(tsrun.call(["delete", "--force", name]), `delete --force after ${when}`);
+      succeeded(tsrun.call(["delete", "--force", name]), `delete --force after ${shown(moment)}`);
       createWorksAgain(name);
     });
   }

@@ -11,8 +11,9 @@ import {
 import { join } from "node:path";
 import { test } from "node:test";
 import { type Bundle, makeBundle, newFolder } from "./harness/bundle.ts";
-import { type Config, HOOK_KINDS, type HookKind } from "./harness/config.ts";
+import { type Config, HOOK_KINDS, type HookKind, shareNamespace } from "./harness/config.ts";
 import { becomes, eventually, failed, pause, stateOf, succeeded } from "./harness/expect.ts";
+import { cgroupRoot } from "./harness/hierarchy.ts";
 import { leavesNothing, nothingIsLeftAtTheEnd } from "./harness/leftovers.ts";
 import { newId, type Runtime, runc, tsrun } from "./harness/runtime.ts";
 
@@ -222,6 +223,33 @@ test("a hook gets its args and its environment, and nothing else", () => {
   // The shell itself adds these.
   const own = lines.slice(1).filter((line) => !/^(PWD|OLDPWD|SHLVL|_)=/.test(line));
   assert.deepEqual(own, ["A=1", "B=x y"]);
+});
+
+test("without an environment of its own a hook gets the container’s, or outside of it the caller’s", () => {
+  const hooked = traced(
+    everyKind(`${OWN_KIND}; echo $INHERITED $LEAK > $trace/$kind`),
+    (config) => {
+      config.process.env.push("INHERITED=container");
+      config.process.args = ["sleep", "0.3"];
+    },
+  );
+  const env = { INHERITED: "caller", LEAK: "leaked" };
+  succeeded(tsrun.call(["run", "-b", hooked.bundle.path, newId()], { env }));
+  for (const kind of HOOK_KINDS) {
+    const isContainers = kind === "createContainer" || kind === "startContainer";
+    assert.equal(hooked.read(kind), isContainers ? "container\n" : "caller leaked\n", kind);
+  }
+});
+
+test("createContainer hooks keep to the limits of the group", () => {
+  const script = `cat $root$(sed -n s/^0:://p /proc/self/cgroup)/cgroup.max.depth > $trace/limit`;
+  const hooked = traced({ createContainer: script }, (config) => {
+    config.linux.resources = { unified: { "cgroup.max.depth": "3" } };
+    shareNamespace(config, "cgroup");
+    config.process.env.push(`root=${cgroupRoot()}`);
+  });
+  succeeded(tsrun.call(["run", "-b", hooked.bundle.path, newId()]));
+  assert.equal(hooked.read("limit"), "3\n");
 });
 
 test("a hook without args and env runs", () => {

@@ -2,6 +2,7 @@
 import assert from "node:assert/strict";
 import { join } from "node:path";
 import { test } from "node:test";
+import { sample } from "../vm/sample.ts";
 import { DEPARTURES } from "./departures.ts";
 import { makeBundle, writeConfig } from "./harness/bundle.ts";
 import { succeeded } from "./harness/expect.ts";
@@ -54,7 +55,11 @@ function known(peer: string, variation: string, { section, line, of }: Differenc
   return at >= 0;
 }
 
-for (const variation of VARIATIONS) {
+/** TSRUN_TEST_VARIATIONS: so many of them, chosen by TSRUN_TEST_SEED. */
+const count = Number(process.env["TSRUN_TEST_VARIATIONS"] ?? VARIATIONS.length);
+const seed = Number(process.env["TSRUN_TEST_SEED"] ?? 0);
+
+for (const variation of sample(VARIATIONS, count, seed)) {
   test(`observed alike: ${variation.name}`, () => {
     const ours = observe(tsrun, variation);
     const unknown = [runc, crun].flatMap((peer) =>

@@ -87,6 +87,14 @@ test("rows that are not UTF-8 come out as they are", () => {
   });
 });
 
+test("rows in which a stranger's name hides the pid are left out", () => {
+  running((id, pid) => {
+    const { env } = otherPs(`printf 'COMMAND PID\\na b 1\\nsh ${pid}\\n' # "$@"`);
+    const { stdout } = succeeded(tsrun.call(["ps", id, "-o", "comm,pid"], { env }));
+    assert.equal(stdout, `COMMAND PID\nsh ${pid}\n`);
+  });
+});
+
 test("a created container has one process, a stopped one none", () => {
   const id = newId();
   succeeded(tsrun.call(["create", "--bundle", waiting.path, id]));

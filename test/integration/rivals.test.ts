@@ -82,6 +82,33 @@ for (const [what, tidies] of [
     succeeded(tsrun.call(["delete", "--force", second]));
   });
 
+test("deleting a creation that was cut off spares the container that took its cgroup", () => {
+  const cgroupsPath = `/${newId()}-shared`;
+  const bundle = makeBundle(["sleep", "60"], {
+    edit: (config) => {
+      config.linux.cgroupsPath = cgroupsPath;
+    },
+  });
+  const [cutOff, running] = [newId(), newId()];
+  // Dies when it has made the group, and before there is a process.
+  const inject = "inject=clone3:error=EAGAIN:signal=KILL";
+  const killed = new Runtime("tsrun", [
+    "strace",
+    "-qq",
+    "-o",
+    "/dev/null",
+    "-e",
+    inject,
+    tsrunPath,
+  ]);
+  assert.notEqual(killed.call(["create", "-b", bundle.path, cutOff]).status, 0);
+  succeeded(tsrun.call(["run", "--detach", "-b", bundle.path, running]));
+  failed(tsrun.call(["kill", "--all", cutOff, "KILL"]), /not running/);
+  succeeded(tsrun.call(["delete", "--force", cutOff]));
+  assert.equal(stateOf(running).status, "running");
+  succeeded(tsrun.call(["delete", "--force", running]));
+});
+
 test("a creator that is killed before it has recorded the container takes that along", () => {
   leavesNothing(() => {
     const id = newId();

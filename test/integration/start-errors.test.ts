@@ -1,10 +1,13 @@
 /** Programs that cannot be executed: found by create where they can be, by start where not. */
 import assert from "node:assert/strict";
+import { spawnSync } from "node:child_process";
 import { chmodSync, mkdirSync, rmSync, symlinkSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
+import type { Readable } from "node:stream";
+import { text } from "node:stream/consumers";
 import { test } from "node:test";
 import { type Bundle, makeBundle } from "./harness/bundle.ts";
-import { eventually, failed, stateOf, succeeded } from "./harness/expect.ts";
+import { eventually, failed, pause, stateOf, succeeded } from "./harness/expect.ts";
 import { leavesNothing, nothingIsLeftAtTheEnd } from "./harness/leftovers.ts";
 import { newId, tsrun } from "./harness/runtime.ts";
 
@@ -96,6 +99,22 @@ test("start says it: the container was killed before", () => {
   eventually("it is stopped", () => stateOf(id).status === "stopped");
   failed(tsrun.call(["start", id]), /stopped/);
   succeeded(tsrun.call(["delete", id]));
+});
+
+test("start says it: the container was killed while it was being started", async () => {
+  const id = newId();
+  succeeded(tsrun.call(["create", "-b", makeBundle(["true"]).path, id]), "create");
+  const { pid } = stateOf(id);
+  // It accepts no connection any more; that of `start` waits, and is reset by its end.
+  process.kill(pid, "SIGSTOP");
+  const start = tsrun.spawn(["start", id], ["ignore", "ignore", "pipe"]);
+  const links = () => spawnSync("ls", ["-l", `/proc/${start.pid}/fd`], { encoding: "utf8" }).stdout;
+  eventually("it is connected", () => links().split("socket:").length > 2);
+  pause(50);
+  process.kill(pid, "SIGKILL");
+  const said = await text(start.stderr as Readable);
+  assert.equal(said, "tsrun: the container's process ended before it was started\n");
+  succeeded(tsrun.call(["delete", "--force", id]));
 });
 
 test("poststart hooks do not run when the program did not start", () => {

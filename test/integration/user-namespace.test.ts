@@ -4,6 +4,7 @@
  */
 import assert from "node:assert/strict";
 import { type ChildProcess, execFileSync, spawn } from "node:child_process";
+import { once } from "node:events";
 import {
   chmodSync,
   chownSync,
@@ -12,6 +13,7 @@ import {
   readFileSync,
   readlinkSync,
   renameSync,
+  rmdirSync,
   statSync,
   writeFileSync,
 } from "node:fs";
@@ -29,6 +31,7 @@ import {
 import { eventually, failed, stateOf, succeeded } from "./harness/expect.ts";
 import { cgroupRoot } from "./harness/hierarchy.ts";
 import { leavesNothing, nothingIsLeftAtTheEnd } from "./harness/leftovers.ts";
+import { needs } from "./harness/machine.ts";
 import { crun, newId, Runtime, runc, tsrun, tsrunPath } from "./harness/runtime.ts";
 
 nothingIsLeftAtTheEnd();
@@ -240,14 +243,6 @@ test("a device in a /dev of the image: the place for it is used again", () => {
   for (let i = 0; i < 2; i++) assert.equal(output(bundle), "character special file 1:3\n");
 });
 
-test("the standard streams are the container’s user’s, who can open them again", () => {
-  const script = ": >> /proc/self/fd/1 && stat -L -c %u /proc/self/fd/1";
-  const bundle = bundleOf(script, (config) => {
-    config.process.user = { uid: 1000, gid: 1000 };
-  });
-  assert.equal(output(bundle), "1000\n");
-});
-
 test("hooks of the container run as its root, those of the runtime as the host’s", () => {
   const trace = newFolder("trace");
   chmodSync(trace, 0o777);
@@ -257,28 +252,17 @@ test("hooks of the container run as its root, those of the runtime as the host�
       args: ["sh", "-c", `echo $INHERITED $(cat /proc/self/uid_map) > ${trace}/${name}`],
     });
     config.process.oomScoreAdj = 77;
+    config.process.env.push("INHERITED=container");
     config.hooks = { createRuntime: [hook("runtime")], createContainer: [hook("container")] };
   });
   const call = ["run", "--bundle", bundle.path, newId()];
-  const { stdout } = succeeded(tsrun.call(call, { env: { INHERITED: "yes" } }));
+  const { stdout } = succeeded(tsrun.call(call, { env: { INHERITED: "caller" } }));
   assert.equal(stdout, "77\n");
   const read = (name: string) => readFileSync(join(trace, name), "utf8");
-  assert.equal(read("container"), `yes 0 ${HOST_UID} 65536\n`);
-  assert.match(read("runtime"), /^yes 0 0 4294967295\n$/);
+  assert.equal(read("container"), `container 0 ${HOST_UID} 65536\n`);
+  assert.match(read("runtime"), /^caller 0 0 4294967295\n$/);
   assert.equal(statSync(join(trace, "container")).uid, HOST_UID);
   assert.equal(statSync(join(trace, "runtime")).uid, 0);
-});
-
-test("a startContainer hook without an environment gets the caller’s", () => {
-  const bundle = bundleOf("cat /mnt/out", (config, path) => {
-    mkdirSync(join(path, "out"));
-    chmodSync(join(path, "out"), 0o777);
-    config.mounts.push(bind(join(path, "out"), "/mnt"));
-    const args = ["sh", "-c", "echo $INHERITED > /mnt/out"];
-    config.hooks = { startContainer: [{ path: "/bin/sh", args }] };
-  });
-  const call = ["run", "--bundle", bundle.path, newId()];
-  assert.equal(succeeded(tsrun.call(call, { env: { INHERITED: "yes" } })).stdout, "yes\n");
 });
 
 /** A process in namespaces that the host owns, once it is there. */
@@ -319,6 +303,40 @@ test("namespaces that the host owns are joined, and hooks of the runtime stay in
     );
   } finally {
     other.kill("SIGKILL");
+  }
+});
+
+/** A process in a cgroup namespace that is rooted in a group of its own, below which the container's is not. */
+function inOtherCgroups(group: string): ChildProcess {
+  mkdirSync(group);
+  const script = `echo $$ > ${group}/cgroup.procs && exec unshare --cgroup sleep 60`;
+  const child = spawn("sh", ["-c", script], { stdio: "ignore" });
+  const own = readlinkSync("/proc/self/ns/cgroup");
+  eventually("it has its namespace", () => readlinkSync(`/proc/${child.pid}/ns/cgroup`) !== own);
+  return child;
+}
+
+// systemd mounts cgroup2 with nsdelegate, which lets no process out of its cgroup namespace.
+test("a cgroup namespace is joined whose root is elsewhere", needs("systemd"), async () => {
+  const [id, otherId] = [newId(), newId()];
+  const group = join(cgroupRoot(), otherId);
+  const other = inOtherCgroups(group);
+  try {
+    const path = `/proc/${other.pid}/ns/cgroup`;
+    const script = "readlink /proc/self/ns/cgroup; grep ^0: /proc/self/cgroup";
+    const bundle = bundleOf(script, (config) => {
+      config.linux.cgroupsPath = `/${id}`;
+      config.linux.namespaces = config.linux.namespaces.map((each) =>
+        each.type === "cgroup" ? { ...each, path } : each,
+      );
+      // It belongs to whom the namespace belongs to.
+      config.mounts = config.mounts.filter(({ type }) => type !== "cgroup");
+    });
+    assert.equal(output(bundle), `${readlinkSync(path)}\n0::/../${id}\n`);
+  } finally {
+    other.kill("SIGKILL");
+    await once(other, "exit");
+    rmdirSync(group);
   }
 });
 

@@ -2,26 +2,51 @@
  * Properties of the unit that a config asks for: annotations `org.systemd.property.<Name>` with a value in GVariant's
  * text format, as runc and crun take them (docs/systemd.md of runc; "GVariant Text Format" of GLib).
  */
-import { Failure } from "../../failure.ts";
+import { doing, Failure } from "../../failure.ts";
+import { pointerTo } from "../pointer.ts";
 import { type BusValue, marshal, typesOf, type Variant } from "./bus/message.ts";
 import type { Property } from "./properties.ts";
 
 const PREFIX = "org.systemd.property.";
 
-/** The properties among a config's annotations. Throws a Failure that points at one that systemd could not be told. */
+const DEVICES = "linux.resources.devices is what limits devices";
+const PROCESSES = "the scope is for the container's processes, and all in it are killed with them";
+const OWNER =
+  "whose the group is follows from the container's user (config-linux.md, Cgroup ownership)";
+
+/**
+ * What tsrun itself must have charge of, and why: of a property that is there twice, systemd takes the later one. What
+ * nobody can set (ControlGroup) systemd refuses, and limits may be given like this, as with runc.
+ */
+const TSRUNS_OWN: ReadonlyMap<string, string> = new Map([
+  ["PIDs", PROCESSES],
+  ["PIDFDs", PROCESSES],
+  ["Slice", "linux.cgroupsPath is what chooses the slice"],
+  ["Delegate", "the groups that the container makes would not be its own"],
+  ["DelegateControllers", "the container's group gets all controllers"],
+  ["DelegateSubgroup", "the container's process is to be in the scope's own group"],
+  ["DevicePolicy", DEVICES],
+  ["DeviceAllow", DEVICES],
+  ["User", OWNER],
+  ["Group", OWNER],
+]);
+
+/**
+ * The properties among a config's annotations. Throws a Failure that points at one that systemd could not be told, or
+ * must not be.
+ */
 export const annotatedProperties = (annotations: Readonly<Record<string, string>>): Property[] =>
   Object.entries(annotations)
     .filter(([key]) => key.startsWith(PREFIX))
     .map(([key, text]) => {
-      try {
-        return annotatedProperty(key.slice(PREFIX.length), text);
-      } catch (error) {
-        const token = key.replaceAll("~", "~0").replaceAll("/", "~1");
-        throw new Failure(`the annotation ${key} is no property for systemd`, {
-          cause: error,
-          pointer: `/annotations/${token}`,
-        });
-      }
+      const name = key.slice(PREFIX.length);
+      const pointer = pointerTo("annotations", key);
+      const reason = TSRUNS_OWN.get(name);
+      if (reason !== undefined)
+        throw new Failure(`the annotation ${key} is refused: ${reason}`, { pointer });
+      return doing(`the annotation ${key} is no property for systemd`, pointer, () =>
+        annotatedProperty(name, text),
+      );
     });
 
 function annotatedProperty(name: string, text: string): Property {

@@ -1,5 +1,4 @@
 /** The driver that has systemd make a container's group, as a scope (https://systemd.io/CGROUP_DELEGATION). */
-import { SIGKILL } from "#abi";
 import { doing, Failure } from "../../failure.ts";
 import { cgroupOf } from "../../linux/proc.ts";
 import { handOnControllers } from "../controllers.ts";
@@ -7,10 +6,10 @@ import type { CgroupDriver } from "../driver.ts";
 import { refuseOccupied } from "../group.ts";
 import { inGroup, inHierarchy, openBelow } from "../hierarchy.ts";
 import { annotatedProperties } from "./annotations.ts";
-import { groupsHaveFile } from "./files.ts";
+import { groupToBe } from "./limitedGroup.ts";
 import { connectManager, type Manager, usesUserInstance } from "./manager.ts";
 import { initialPropertiesOf, propertiesOf } from "./properties.ts";
-import { endScope, startScope } from "./scope.ts";
+import { abandonScope, startScope } from "./scope.ts";
 import { scopeName } from "./unit.ts";
 
 export const systemd: CgroupDriver = ({ cgroupsPath, id, settings, annotations }) => {
@@ -31,7 +30,7 @@ export const systemd: CgroupDriver = ({ cgroupsPath, id, settings, annotations }
     const version = manager.version();
     const properties = [
       ...initialPropertiesOf(settings, version),
-      ...propertiesOf(settings, version, groupsHaveFile),
+      ...propertiesOf(settings, version, groupToBe(manager)),
       ...annotated,
     ];
     return {
@@ -58,20 +57,18 @@ export const systemd: CgroupDriver = ({ cgroupsPath, id, settings, annotations }
 function openGroup(manager: Manager, unit: string, path: string, pid: number): number {
   try {
     const real = cgroupOf(pid);
+    if (real === undefined)
+      throw new Failure("systemd has put the process into no cgroup v2 group", {
+        hint: "tsrun needs a systemd that manages cgroup v2: systemd.unified_cgroup_hierarchy=1",
+      });
     if (real !== path)
-      throw new Failure(
-        `systemd has put the process into ${real ?? "no cgroup v2 group"}, not into ${path}`,
-        {
-          hint: "tsrun needs a systemd that manages cgroup v2: systemd.unified_cgroup_hierarchy=1",
-        },
-      );
+      throw new Failure(`systemd has put the process into ${real}, not into ${path}`);
     return inHierarchy((root) => {
       handOnControllers(root, path.slice(1, path.lastIndexOf("/")) || ".");
       return openBelow(root, path.slice(1));
     });
   } catch (error) {
-    manager.call("KillUnit", "ssi", unit, "all", SIGKILL);
-    endScope(manager, unit);
+    abandonScope(manager, unit);
     throw error;
   }
 }

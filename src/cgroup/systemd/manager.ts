@@ -15,6 +15,7 @@ const MANAGER: BusObject = {
   interface: "org.freedesktop.systemd1.Manager",
 };
 const PROPERTIES: BusObject = { ...MANAGER, interface: "org.freedesktop.DBus.Properties" };
+const SCOPE = "org.freedesktop.systemd1.Scope";
 const PEER: BusObject = { ...MANAGER, interface: "org.freedesktop.DBus.Peer" };
 
 /** As runc waits. */
@@ -65,13 +66,20 @@ export class Manager {
     return String(this.#property("ControlGroup")).replace(/\/$/, "");
   }
 
+  /** The group of a scope: `/system.slice/tsrun-web.scope`; empty if it has none. Throws a BusError. */
+  groupOf(unit: string): string {
+    const [path] = this.call("GetUnit", "s", unit) as [string];
+    return String(this.#property("ControlGroup", { path, interface: SCOPE }));
+  }
+
   /** Such as 257; 0 if it does not tell. */
   version(): number {
     return Number(/\d+/.exec(String(this.#property("Version")))?.[0] ?? 0);
   }
 
-  #property(name: string): BusValue {
-    const [variant] = this.#bus.call(PROPERTIES, "Get", "ss", [MANAGER.interface, name]);
+  #property(name: string, of: Omit<BusObject, "destination"> = MANAGER): BusValue {
+    const object = { ...PROPERTIES, path: of.path };
+    const [variant] = this.#bus.call(object, "Get", "ss", [of.interface, name]);
     return (variant as Variant).value;
   }
 
@@ -86,7 +94,7 @@ export class Manager {
       (signal) => signal.member === "JobRemoved" && signal.body[1] === job,
       JOB_TIMEOUT_MS,
     );
-    return removed ? String(removed.body[3]) : `nothing in ${JOB_TIMEOUT_MS / 1000} s`;
+    return removed ? String(removed.body[3]) : "nothing in time";
   }
 
   /** Waits until systemd has written to the files of a changed unit: after its answer, at the latest before the next. */
@@ -95,11 +103,11 @@ export class Manager {
   }
 }
 
-/** Connects to the user's systemd or to the system's. Throws a Failure. */
-export function connectManager(user: boolean): Manager {
+/** Connects to the user's systemd or to the system's, for `patience` milliseconds if given. Throws a Failure. */
+export function connectManager(user: boolean, patience?: number): Manager {
   const sockets = busSockets(user, env);
   try {
-    return new Manager(BusConnection.to(sockets), user);
+    return new Manager(BusConnection.to(sockets, patience), user);
   } catch (error) {
     throw new Failure(`connecting to the bus of the ${user ? "user's" : "system's"} systemd`, {
       cause: error,
@@ -110,9 +118,9 @@ export function connectManager(user: boolean): Manager {
   }
 }
 
-/** Runs `use` with a connection to the user's systemd or to the system's. */
-export function withManager<T>(user: boolean, use: (manager: Manager) => T): T {
-  const manager = connectManager(user);
+/** Runs `use` with a connection to the user's systemd or to the system's, as `connectManager` makes it. */
+export function withManager<T>(user: boolean, use: (manager: Manager) => T, patience?: number): T {
+  const manager = connectManager(user, patience);
   try {
     return use(manager);
   } finally {

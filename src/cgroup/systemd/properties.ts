@@ -4,12 +4,15 @@
  * must know every value that it has a property for.
  *
  * It is told nothing of what it has no property for or leaves alone unless told: limits for single devices (`io.max`,
- * the lines of `io.weight` with a device), huge pages, RDMA. Nor of devices: with DevicePolicy=auto, the default, it
- * attaches no device program, and the one that tsrun attaches stays. A second one, kept by systemd and forgotten by
- * those who change the first, has cut containers off from their devices at each `systemctl daemon-reload`.
+ * the lines of `io.weight` with a device), huge pages, RDMA. The lines of `io.bfq.weight` with a device are lost when
+ * it writes that file, since BFQ has a weight for all devices take the place of theirs: `lostToSystemd`. Nor is it told
+ * of devices: with DevicePolicy=auto, the default, it attaches no device program, and the one that tsrun attaches stays.
+ * A second one, kept by systemd and forgotten by those who change the first, has cut containers off from their devices
+ * at each `systemctl daemon-reload`.
  */
 import type { Setting } from "../setting.ts";
 import type { BusValue, Variant } from "./bus/message.ts";
+import type { LimitedGroup } from "./limitedGroup.ts";
 
 export type Property = readonly [name: string, value: Variant];
 
@@ -42,16 +45,15 @@ const AMOUNTS: readonly Amount[] = [
 
 /**
  * The properties that say what the settings say. `version` is systemd's: what it is too old for is left out. So are
- * values that the kernel would refuse, for it to say so where they are written. `hasFile` tells whether this kernel's
- * groups have a file.
+ * values that the kernel would refuse, for it to say so where they are written. `group` is the one they are for.
  */
 export function propertiesOf(
   settings: readonly Setting[],
   version: number,
-  hasFile: (file: string) => boolean,
+  group: LimitedGroup,
 ): Property[] {
-  const written = settings.map((setting) =>
-    setting.instead && !hasFile(setting.file) ? setting.instead : setting,
+  const written = withPeriods(settings, group.cpuPeriod).map((setting) =>
+    setting.instead && !group.hasFile(setting.file) ? setting.instead : setting,
   );
   const values = new Map(written.map(({ file, value }) => [file, value.trim()]));
   return [
@@ -69,23 +71,35 @@ export function initialPropertiesOf(settings: readonly Setting[], version: numbe
   const group = settings.findLast(({ file }) => file === "memory.oom.group")?.value.trim();
   return group === undefined || version < 253
     ? []
-    : [property("OOMPolicy", "s", group === "1" ? "kill" : "continue")];
+    : [property("OOMPolicy", "s", wholeNumber(group) === 1n ? "kill" : "continue")];
 }
 
 function amount(known: Amount, value: string | undefined, version: number): Property[] {
-  const number = value === "max" ? INFINITY : bytes(value);
+  const read = known.file.startsWith("memory.") ? bytes : wholeNumber;
+  const number = value === "max" ? INFINITY : read(value);
   if (number === undefined || version < (known.since ?? 0)) return [];
   return [property(known.property, "t", number < known.least ? known.least : number)];
 }
 
+/** The kernel reads hexadecimal numbers as well, and octal ones, which begin with 0 (lib/kstrtox.c). */
+const readLiteral = (digits: string): bigint | undefined =>
+  /^0\d*[89]/.test(digits) ? undefined : BigInt(digits.replace(/^0(?=\d)/, "0o"));
+
+function wholeNumber(value = ""): bigint | undefined {
+  const digits = /^\+?(0x[\da-f]+|\d+)$/i.exec(value)?.[1];
+  const number = digits === undefined ? undefined : readLiteral(digits);
+  return number === undefined || number > INFINITY ? undefined : number;
+}
+
 const SUFFIXES = "KMGTPE";
 
-/** The kernel reads a number of bytes with a suffix (memparse of its lib/cmdline.c). */
-function bytes(value: string | undefined): bigint | undefined {
-  const [, digits, suffix = ""] = /^(\d+)([KMGTPE]?)$/i.exec(value ?? "") ?? [];
-  if (digits === undefined) return undefined;
+/** A number of bytes may have a suffix; of what is too large, 64 bits count (memparse of the kernel's lib/cmdline.c). */
+function bytes(value = ""): bigint | undefined {
+  const [, digits, suffix = ""] = /^(0x[\da-f]+|\d+)([KMGTPE]?)$/i.exec(value) ?? [];
+  const number = digits === undefined ? undefined : readLiteral(digits);
+  if (number === undefined) return undefined;
   const power = suffix === "" ? 0 : SUFFIXES.indexOf(suffix.toUpperCase()) + 1;
-  return BigInt(digits) << BigInt(10 * power);
+  return BigInt.asUintN(64, number << BigInt(10 * power));
 }
 
 function cpuSet(name: string, list: string | undefined, version: number): Property[] {
@@ -117,13 +131,30 @@ function cpuWeight(
   idle: string | undefined,
   version: number,
 ): Property[] {
-  if (idle === "1" && version >= 252) return [property("CPUWeight", "t", 0n)];
-  const number = bytes(weight);
+  const idles = wholeNumber(idle);
+  if (idles === 1n && version >= 252) return [property("CPUWeight", "t", 0n)];
+  const number = wholeNumber(weight);
   if (number !== undefined) return [property("CPUWeight", "t", number)];
-  return idle === "0" ? [property("CPUWeight", "t", INFINITY)] : [];
+  return idles === 0n ? [property("CPUWeight", "t", INFINITY)] : [];
 }
 
-const DEFAULT_PERIOD = 100_000n;
+/** A quota, and the period: without one the kernel keeps the group's. */
+const CPU_MAX = /^(max|\d+)(?:\s+(\d+))?$/;
+
+/** The settings, in which a quota without a period has that of the one before it, or the group's if it is the first. */
+function withPeriods(
+  settings: readonly Setting[],
+  groups: () => bigint | undefined,
+): readonly Setting[] {
+  let period: string | undefined;
+  return settings.map((setting) => {
+    const [, quota, own] = (setting.file === "cpu.max" && CPU_MAX.exec(setting.value.trim())) || [];
+    if (quota === undefined) return setting;
+    period = own ?? period ?? groups()?.toString();
+    return period === undefined ? setting : { ...setting, value: `${quota} ${period}` };
+  });
+}
+
 const SECOND = 1_000_000n;
 /** systemd writes a quota down in percent of one processor. */
 const QUOTA_STEP = SECOND / 100n;
@@ -136,13 +167,13 @@ interface CpuMax {
 }
 
 function readCpuMax(value: string): CpuMax | undefined {
-  const [, quota = "", period] = /^(max|\d+)(?:\s+(\d+))?$/.exec(value) ?? [];
-  const microseconds = period === undefined ? DEFAULT_PERIOD : BigInt(period);
-  if (quota === "" || microseconds === 0n) return undefined;
-  if (quota === "max") return { perSecond: INFINITY, period: microseconds };
-  const exact = (BigInt(quota) * SECOND) / microseconds;
+  const [, quota = "", microseconds = "0"] = CPU_MAX.exec(value) ?? [];
+  const period = BigInt(microseconds);
+  if (period === 0n) return undefined;
+  if (quota === "max") return { perSecond: INFINITY, period };
+  const exact = (BigInt(quota) * SECOND) / period;
   const steps = (exact + QUOTA_STEP - 1n) / QUOTA_STEP;
-  return { perSecond: steps * QUOTA_STEP, period: microseconds };
+  return { perSecond: steps * QUOTA_STEP, period };
 }
 
 function cpuQuota(value: string | undefined, version: number): Property[] {
@@ -154,14 +185,19 @@ function cpuQuota(value: string | undefined, version: number): Property[] {
 
 /**
  * The settings as systemd will write them when it reloads, for the group to keep to from the beginning, as with runc:
- * a quota is rounded up to a whole percent of a processor.
+ * a quota is rounded up to a whole percent of a processor. One without a period, if none comes before it, stays as it
+ * is: the kernel keeps the group's.
  */
 export const roundedForSystemd = (settings: readonly Setting[]): Setting[] =>
-  settings.map((setting) => {
+  withPeriods(settings, () => undefined).map((setting) => {
     const max = setting.file === "cpu.max" ? readCpuMax(setting.value.trim()) : undefined;
     if (max === undefined || max.perSecond === INFINITY) return setting;
     return { ...setting, value: `${(max.perSecond * max.period) / SECOND} ${max.period}` };
   });
+
+/** Of these settings those that must be written again whenever systemd has changed the unit: see above. */
+export const lostToSystemd = (settings: readonly Setting[]): Setting[] =>
+  settings.filter(({ file, value }) => file === "io.bfq.weight" && /^\s*\d+:\d+\s/.test(value));
 
 /** The weight for all devices; one of BFQ as the one that systemd makes it from. */
 function ioWeight(settings: readonly Setting[]): Property[] {

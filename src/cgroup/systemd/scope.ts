@@ -1,9 +1,10 @@
 /** The life of a scope: the transient systemd unit that holds a container (systemd.scope(5)). */
+import { SIGKILL } from "#abi";
 import { Failure } from "../../failure.ts";
 import type { Scope } from "../driver.ts";
 import type { Setting } from "../setting.ts";
 import { BusError } from "./bus/connection.ts";
-import { groupsHaveFile } from "./files.ts";
+import { groupOfScope } from "./limitedGroup.ts";
 import { type Manager, withManager } from "./manager.ts";
 import { type Property, propertiesOf, property } from "./properties.ts";
 
@@ -14,6 +15,12 @@ const DENIED = [
   "org.freedesktop.DBus.Error.AccessDenied",
   "org.freedesktop.DBus.Error.InteractiveAuthorizationRequired",
 ];
+
+/**
+ * How long all that ends a scope may take: others wait ten seconds for the container's lock, which is held meanwhile. If
+ * it is too short, systemd sees the group's end by itself.
+ */
+const END_PATIENCE_MS = 5_000;
 
 /** A job for the unit that is under way gives way to the new one. */
 const JOB_MODE = "replace";
@@ -55,16 +62,22 @@ export function startScope(
   });
 }
 
-/** Tells systemd the new limits of a scope, and waits until it has written them. Throws a Failure. */
+/**
+ * Tells systemd the new limits of a scope, and waits until it has written them, with all others that it knows; what
+ * that undoes is to be set again (`lostToSystemd`). Throws a Failure.
+ */
 export function updateScope({ unit, user }: Scope, settings: readonly Setting[]): void {
-  withManager(user, (manager) => {
-    const properties = propertiesOf(settings, manager.version(), groupsHaveFile);
-    // Not beyond the next start of the machine, which a transient unit does not see.
-    const runtime = true;
-    changing("changing", unit, user, () => {
-      manager.call("SetUnitProperties", "sba(sv)", unit, runtime, properties);
-      manager.settle();
-    });
+  withManager(user, (manager) => changeScope(manager, unit, settings));
+}
+
+/** As `updateScope`, on a connection that is there. */
+export function changeScope(manager: Manager, unit: string, settings: readonly Setting[]): void {
+  // Not beyond the next start of the machine, which a transient unit does not see.
+  const runtime = true;
+  changing("changing", unit, manager.user, () => {
+    const properties = propertiesOf(settings, manager.version(), groupOfScope(manager, unit));
+    manager.call("SetUnitProperties", "sba(sv)", unit, runtime, properties);
+    manager.settle();
   });
 }
 
@@ -73,7 +86,7 @@ export function updateScope({ unit, user }: Scope, settings: readonly Setting[])
  * is not there is as wanted. Throws a Failure.
  */
 export function stopScope({ unit, user }: Scope): void {
-  withManager(user, (manager) => endScope(manager, unit));
+  withManager(user, (manager) => endScope(manager, unit), END_PATIENCE_MS);
 }
 
 /** As `stopScope`, on a connection that is there. */
@@ -90,9 +103,24 @@ export function endScope(manager: Manager, unit: string): void {
 
 /** Has systemd forget a scope that has failed, which it would keep for its status to be read. Throws a Failure. */
 export function resetFailedScope({ unit, user }: Scope): void {
-  withManager(user, (manager) => {
+  const reset = (manager: Manager) =>
     changing("resetting", unit, user, () => forget(manager, unit));
-  });
+  withManager(user, reset, END_PATIENCE_MS);
+}
+
+/**
+ * Kills and ends a scope that cannot be used, as far as that works: why not is what matters to the caller, and systemd
+ * ends a scope with its last process.
+ */
+export function abandonScope(manager: Manager, unit: string): void {
+  try {
+    changing("killing", unit, manager.user, () => {
+      unlessCode(NO_SUCH_UNIT, () => manager.call("KillUnit", "ssi", unit, "all", SIGKILL));
+    });
+    endScope(manager, unit);
+  } catch (error) {
+    if (!(error instanceof Failure)) throw error;
+  }
 }
 
 function forget(manager: Manager, unit: string): void {

@@ -1,7 +1,7 @@
 /** The systemd unit that holds a container, and where its group is (systemd.unit(5), systemd.slice(5)). */
 import { Failure } from "../../failure.ts";
 
-export interface ScopeName {
+interface ScopeName {
   /** Such as `tsrun-web.scope`. */
   unit: string;
   /** Such as `system.slice`. */
@@ -59,6 +59,16 @@ function slicePath(slice: string): string {
   return slices.join("");
 }
 
+/**
+ * The names before the first dot that systemd takes for the kernel's: of its controllers, those of cgroup v1 until
+ * version 257, and what it does by eBPF itself.
+ */
+const RESERVED = [
+  ...["cgroup", "cpu", "cpuacct", "cpuset", "io", "blkio", "memory", "devices", "pids"],
+  ...["firewall", "devices", "foreign", "socket-bind"].map((name) => `bpf-${name}`),
+  ...["bpf-restrict-network-interfaces", "bpf-bind-network-interface"],
+];
+
 /** systemd keeps its groups apart from the kernel's files (cg_escape in its cgroup-util.c). */
 const groupName = (unit: string): string =>
-  /^[_.]|^(cgroup|cpu|cpuset|io|memory|pids)\./.test(unit) ? `_${unit}` : unit;
+  /^[_.]/.test(unit) || RESERVED.includes(unit.slice(0, unit.indexOf("."))) ? `_${unit}` : unit;

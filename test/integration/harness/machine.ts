@@ -36,7 +36,16 @@ export function needs(...features: Feature[]): { skip?: string } {
 const succeeds = (command: string, ...args: string[]): boolean =>
   spawnSync(command, args, { stdio: "ignore", timeout: 60_000 }).status === 0;
 
+const known = new Map<Feature, boolean>();
+
+/** Looks once: some answers cost a process. */
 function has(feature: Feature): boolean {
+  const isThere = known.get(feature) ?? look(feature);
+  known.set(feature, isThere);
+  return isThere;
+}
+
+function look(feature: Feature): boolean {
   switch (feature) {
     case "systemd":
       return succeeds("busctl", "--system", "status", "org.freedesktop.systemd1");

@@ -1,6 +1,6 @@
 /** Groups in the real cgroup2 tree. Needs root. */
 import { deepEqual, equal, match, ok, throws } from "node:assert/strict";
-import { type ChildProcess, spawn } from "node:child_process";
+import { type ChildProcess, execFileSync, spawn } from "node:child_process";
 import { once } from "node:events";
 import {
   closeSync,
@@ -12,6 +12,8 @@ import {
   writeFileSync,
 } from "node:fs";
 import { afterEach, beforeEach, test } from "node:test";
+import { O_DIRECTORY, O_RDONLY, O_WRONLY } from "#abi";
+import { visitDescendants } from "../../../src/cgroup/descendants.ts";
 import { type CgroupRequest, cgroupDrivers } from "../../../src/cgroup/driver.ts";
 import { freeze, isFrozen, thaw } from "../../../src/cgroup/freezer.ts";
 import {
@@ -22,6 +24,8 @@ import {
   removeCgroup,
 } from "../../../src/cgroup/group.ts";
 import { inGroup } from "../../../src/cgroup/hierarchy.ts";
+import { mkdirAt, openAt, writeText } from "../../../src/linux/fs.ts";
+import { descriptorCount } from "../linux/scratch.ts";
 
 const mountPoint = readFileSync("/proc/self/mountinfo", "utf8")
   .split("\n")
@@ -66,6 +70,7 @@ const request = (cgroupsPath: string): CgroupRequest => ({
   id: "id",
   settings: [],
   annotations: {},
+  bornInOtherNamespace: false,
 });
 
 const make = (path: string): void => closeSync(createCgroup(path));
@@ -152,6 +157,112 @@ test("killing and removing reach the groups that the container made", () => {
   killCgroup(`${base}/c`);
   removeCgroup(`${base}/c`);
   equal(existsSync(at(`${base}/c`)), false);
+});
+
+test("groups may have names that are not UTF-8", () => {
+  make(`${base}/c`);
+  const name = Buffer.concat([Buffer.from(at(`${base}/c/x`)), Buffer.from([0xff])]);
+  mkdirSync(name);
+  mkdirSync(Buffer.concat([name, Buffer.from("/below")]));
+  const { pid } = sleepIn(`${base}/c`);
+  writeFileSync(Buffer.concat([name, Buffer.from("/below/cgroup.procs")]), String(pid));
+  deepEqual(cgroupProcesses(`${base}/c`), [pid]);
+  inGroup(`${base}/c`, (group) => {
+    const names: Uint8Array[] = [];
+    visitDescendants(group, (_group, _above, each) => names.push(each));
+    deepEqual(names, [Uint8Array.from(Buffer.from("below\0")), Uint8Array.of(0x78, 0xff, 0)]);
+  });
+  killCgroup(`${base}/c`);
+  removeCgroup(`${base}/c`);
+  equal(existsSync(at(`${base}/c`)), false);
+});
+
+/** So many that recursion, or a descriptor for each, would be noticed. */
+const MANY = 2000;
+
+/** Far more than it takes: what is quadratic takes longer. */
+const LONG_MS = 30_000;
+
+/** Of what happens there is enough time for it. */
+function inTime(step: () => void): void {
+  const start = performance.now();
+  step();
+  ok(performance.now() - start < LONG_MS);
+}
+
+/** Makes groups, each below the last one, with a process in the deepest. */
+function nest(path: string, name: string): { pid: number } {
+  const sleeper = sleepIn(path);
+  let group = openAt(-1, at(path), O_RDONLY | O_DIRECTORY);
+  for (let i = 0; i < MANY; i++) {
+    mkdirAt(group, name, 0o755);
+    const below = openAt(group, name, O_RDONLY | O_DIRECTORY);
+    closeSync(group);
+    group = below;
+  }
+  writeText("cgroup.procs", String(sleeper.pid), O_WRONLY, group);
+  closeSync(group);
+  return sleeper;
+}
+
+// The paths of the second are far longer than a system call takes.
+for (const name of ["d", "n".repeat(255)])
+  test(`groups may be nested deeply, with names of ${name.length} bytes`, () => {
+    make(`${base}/c`);
+    const { pid } = nest(`${base}/c`, name);
+    inTime(() => deepEqual(cgroupProcesses(`${base}/c`), [pid]));
+    inGroup(`${base}/c`, (group) => {
+      const before = descriptorCount();
+      let visited = 0;
+      visitDescendants(group, () => {
+        // Not each time: it takes long.
+        if (visited++ % 100 === 0) ok(descriptorCount() <= before + 2);
+      });
+      equal(visited, MANY);
+      equal(descriptorCount(), before);
+    });
+    killCgroup(`${base}/c`);
+    inTime(() => removeCgroup(`${base}/c`));
+    equal(existsSync(at(`${base}/c`)), false);
+  });
+
+test("groups may be many beside each other", () => {
+  make(`${base}/c`);
+  const { pid } = sleepIn(`${base}/c`);
+  for (let i = 0; i < MANY; i++) mkdirSync(at(`${base}/c/${i}`));
+  write(`${base}/c/1234`, "cgroup.procs", String(pid));
+  inTime(() => deepEqual(cgroupProcesses(`${base}/c`), [pid]));
+  killCgroup(`${base}/c`);
+  inTime(() => removeCgroup(`${base}/c`));
+  equal(existsSync(at(`${base}/c`)), false);
+});
+
+test("groups that vanish while others are visited are left out", () => {
+  for (const name of ["c", "c/a", "c/a/below", "c/b", "c/b/below"])
+    mkdirSync(at(`${base}/${name}`));
+  const names: string[] = [];
+  inGroup(`${base}/c`, (group) =>
+    visitDescendants(group, (_group, _above, name) => {
+      names.push(Buffer.from(name).toString("utf8"));
+      removeCgroup(`${base}/c`);
+    }),
+  );
+  deepEqual(names[0], "below\0");
+  equal(names.length, 2);
+});
+
+test("nobody goes where something else is mounted on a group", () => {
+  make(`${base}/c/covered`);
+  const covered = at(`${base}/c/covered`);
+  execFileSync("mount", ["-t", "tmpfs", "none", covered]);
+  try {
+    mkdirSync(`${covered}/precious`);
+    throws(() => cgroupProcesses(`${base}/c`), { code: "EXDEV" });
+    throws(() => removeCgroup(`${base}/c`), /EXDEV/);
+    ok(existsSync(`${covered}/precious`));
+  } finally {
+    execFileSync("umount", [covered]);
+  }
 });
 
 test("a process is executed in the container's group, or with the first one where that takes none", () => {

@@ -291,6 +291,8 @@ writes("unified", [
     "io.max=8:16 rbps=3",
   ],
   [{ unified: { "cpuset.cpus": "" } }, "cpuset.cpus=\n"],
+  // An empty line would be 0.
+  [{ unified: { "memory.max": "", "hugetlb.2MB.max": "\n" } }],
   [{ unified: { "cgroup.max.depth": "1" } }, "cgroup.max.depth=1"],
 ]);
 
@@ -303,6 +305,7 @@ refuses("unified names that are none", [
   [{ unified: { "memory.max/../../x": "1" } }, "unified/memory.max~1..~1..~1x"],
   [{ unified: { "../memory.max": "1" } }, "unified/..~1memory.max"],
   [{ unified: { "memory.~max\0": "1" } }, "unified/memory.~0max\0"],
+  [{ unified: { "memory.high": "1\0" } }, "unified/memory.high"],
   [{ unified: { "cgroup.procs": "1" } }, "unified/cgroup.procs"],
   [{ unified: { "cgroup.threads": "1" } }, "unified/cgroup.threads"],
   [{ unified: { "cgroup.type": "threaded" } }, "unified/cgroup.type"],

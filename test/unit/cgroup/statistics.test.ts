@@ -2,6 +2,7 @@
 import { deepEqual, equal } from "node:assert/strict";
 import { test } from "node:test";
 import { readStatistics } from "../../../src/cgroup/statistics.ts";
+import { mkdirAt } from "../../../src/linux/fs.ts";
 import { inScratch, makeFile } from "../linux/scratch.ts";
 
 const PRESSURE = `some avg10=1.50 avg60=0.25 avg300=0.00 total=123456
@@ -94,4 +95,20 @@ test("a controller that is not there is left out, not zero", () =>
     deepEqual(hugetlb, {});
     deepEqual(Object.values(pressure), [undefined, undefined, undefined]);
     for (const [name, value] of Object.entries(others)) equal(value, undefined, name);
+  }));
+
+test("groups below that have the names of files are not read", () =>
+  inScratch((group) => {
+    for (const name of ["hugetlb.2MB.current", "pids.current", "cpu.stat", "memory.current"])
+      mkdirAt(group, name, 0o755);
+    const { hugetlb, pids, cpu, memory } = readStatistics(group);
+    deepEqual(
+      { hugetlb, pids, cpu: cpu.stat, memory },
+      {
+        hugetlb: {},
+        pids: undefined,
+        cpu: undefined,
+        memory: undefined,
+      },
+    );
   }));

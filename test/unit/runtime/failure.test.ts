@@ -27,6 +27,7 @@ describe("a failure in one line", () => {
     ["doing this", { cause: "a text" }, "doing this: a text"],
     ["doing this", { cause: undefined, pointer: undefined, hint: undefined }, "doing this"],
     ["one\ntwo", { cause: new Error("three \n  four\n\nfive") }, "one two: three four five"],
+    ["a \ud800 of no form", {}, "a \ufffd of no form"],
     ["doing this", { hint: "first\nsecond" }, "doing this; first second"],
   ];
   for (const [what, details, message] of messages)

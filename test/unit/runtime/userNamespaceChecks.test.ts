@@ -31,6 +31,10 @@ describe("a user namespace is accepted", () => {
     ["with a user that is mapped", asUser({ uid: 999, gid: 999, additionalGids: [0, 5] })],
     ["with owners of a mount that are mapped", withOptions("gid=5", "uid=0", "mode=0620")],
     [
+      "with a device, which keeps its owner",
+      inLinux({ devices: [{ path: "/dev/a", type: "c", major: 1, minor: 3, uid: 1000 }] }),
+    ],
+    [
       "with an empty path, as engines write it",
       inLinux({ namespaces: [{ type: "mount" }, { type: "user", path: "" }] }),
     ],
@@ -88,6 +92,17 @@ describe("a user namespace is refused", () => {
       withOptions("uid=1000"),
       /uid=1000/,
       "/mounts/1/options/0",
+    ],
+    [
+      "with a FIFO's owner that is not mapped",
+      inLinux({
+        devices: [
+          { path: "/dev/a", type: "p" },
+          { path: "/dev/b", type: "p", gid: 1000 },
+        ],
+      }),
+      /gid 1000 of the FIFO \/dev\/b is not mapped/,
+      "/linux/devices/1/gid",
     ],
   ];
   for (const [name, config, message, pointer] of refused)

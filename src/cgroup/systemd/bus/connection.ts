@@ -45,18 +45,24 @@ const BUS: BusObject = {
 
 /** As of sd_bus_call(3). */
 const CALL_TIMEOUT_MS = 25_000;
+const NO_ANSWER = "the bus does not answer in time";
 const RECEIVE_BYTES = 4096;
 
 export class BusConnection {
   readonly #fd: number;
+  readonly #end: number;
   #lastSerial = 0;
   /** What came and has not been taken. */
   #received: Uint8Array = new Uint8Array(0);
   readonly #signals: Message[] = [];
 
-  /** Takes over a connected socket. Throws a Failure if the bus does not welcome this process. */
-  constructor(fd: number) {
+  /**
+   * Takes over a connected socket; whatever is asked of it, nothing is waited for beyond `patience`, in milliseconds from
+   * now. Throws a Failure if the bus does not welcome this process.
+   */
+  constructor(fd: number, patience = Number.POSITIVE_INFINITY) {
     this.#fd = fd;
+    this.#end = Date.now() + patience;
     try {
       this.#authenticate();
       this.call(BUS, "Hello");
@@ -67,11 +73,11 @@ export class BusConnection {
   }
 
   /** Connects to the first socket that somebody listens at. Throws a Failure. */
-  static to(sockets: readonly string[]): BusConnection {
+  static to(sockets: readonly string[], patience?: number): BusConnection {
     let failed: unknown;
     for (const socket of sockets)
       try {
-        return new BusConnection(connectTo(socket, SOCK_STREAM));
+        return new BusConnection(connectTo(socket, SOCK_STREAM), patience);
       } catch (error) {
         failed ??= error;
       }
@@ -94,11 +100,10 @@ export class BusConnection {
       this.#fd,
       encodeMessage({ type: METHOD_CALL, serial, ...object, member, signature, body }),
     );
-    const deadline = Date.now() + CALL_TIMEOUT_MS;
+    const deadline = this.#deadline(CALL_TIMEOUT_MS);
     for (;;) {
       const message = this.#next(deadline);
-      if (message === undefined)
-        throw new Failure(`${member}: no answer in ${CALL_TIMEOUT_MS / 1000} s`);
+      if (message === undefined) throw new Failure(`${member}: ${NO_ANSWER}`);
       if (message.type === SIGNAL) this.#signals.push(message);
       if (message.replySerial !== serial) continue;
       if (message.type === METHOD_RETURN) return message.body;
@@ -114,7 +119,7 @@ export class BusConnection {
 
   /** The first signal that is wanted, of those that came and those to come; undefined when the time is up. */
   awaitSignal(isWanted: (signal: Message) => boolean, milliseconds: number): Message | undefined {
-    const deadline = Date.now() + milliseconds;
+    const deadline = this.#deadline(milliseconds);
     for (;;) {
       const signal = this.#signals.shift() ?? this.#next(deadline);
       if (signal === undefined || (signal.type === SIGNAL && isWanted(signal))) return signal;
@@ -127,10 +132,14 @@ export class BusConnection {
    */
   #authenticate(): void {
     sendAll(this.#fd, encode("\0AUTH EXTERNAL\r\nDATA\r\nBEGIN\r\n"));
-    const deadline = Date.now() + CALL_TIMEOUT_MS;
+    const deadline = this.#deadline(CALL_TIMEOUT_MS);
     const answers = [this.#line(deadline), this.#line(deadline)];
     if (!answers[1]?.startsWith("OK "))
       throw new Failure(`the bus does not let this user in: ${answers.join(", ")}`);
+  }
+
+  #deadline(milliseconds: number): number {
+    return Math.min(Date.now() + milliseconds, this.#end);
   }
 
   /** A line of the authentication, without its end. */
@@ -138,8 +147,7 @@ export class BusConnection {
     for (;;) {
       const end = this.#received.indexOf(0x0a);
       if (end >= 0) return decode(this.#take(end + 1)).trimEnd();
-      if (!this.#receive(RECEIVE_BYTES, deadline))
-        throw new Failure(`the bus does not answer within ${CALL_TIMEOUT_MS / 1000} s`);
+      if (!this.#receive(RECEIVE_BYTES, deadline)) throw new Failure(NO_ANSWER);
     }
   }
 

@@ -30,7 +30,7 @@ const HEADER_FIELDS = [
   ["signature", "g"],
 ] as const;
 
-export interface HeaderFields {
+interface HeaderFields {
   path?: string;
   interface?: string;
   member?: string;

@@ -85,6 +85,21 @@ describe("properties in annotations", () => {
     throws(() => read("1", "a/b"), { pointer: "/annotations/org.systemd.property.a~1b" });
   });
 
+  const refused = [
+    ...["PIDs", "PIDFDs", "Slice", "Delegate", "DelegateControllers", "DelegateSubgroup"],
+    ...["DevicePolicy", "DeviceAllow", "User", "Group"],
+  ];
+  for (const name of refused)
+    test(`${name} is tsrun's own`, () => {
+      const key = `org.systemd.property.${name}`;
+      throws(() => read("@au [1]", name), {
+        message: new RegExp(
+          `^the annotation ${key} is refused: .* \\(config\\.json /annotations/${key}\\)$`,
+        ),
+        pointer: `/annotations/${key}`,
+      });
+    });
+
   test("are the only annotations that count", () => {
     deepEqual(
       annotatedProperties({

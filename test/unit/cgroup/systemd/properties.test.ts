@@ -4,13 +4,15 @@ import type { Setting } from "../../../../src/cgroup/setting.ts";
 import type { BusValue } from "../../../../src/cgroup/systemd/bus/message.ts";
 import {
   initialPropertiesOf,
+  lostToSystemd,
   propertiesOf,
   roundedForSystemd,
 } from "../../../../src/cgroup/systemd/properties.ts";
 
 const INFINITY = 2n ** 64n - 1n;
 const NEW = 257;
-const hasAll = (): boolean => true;
+const PERIOD = 20_000n;
+const hasAll = { hasFile: () => true, cpuPeriod: () => PERIOD };
 
 const settingsOf = (files: Record<string, string>): Setting[] =>
   Object.entries(files).map(([file, value]) => ({ file, value, pointer: "/x" }));
@@ -34,6 +36,15 @@ describe("what systemd is told", () => {
       { MemoryHigh: 1n, MemoryLow: 0n },
     ],
     [{ "memory.max": "nonsense" }, {}],
+    [{ "memory.max": "0x10000000" }, { MemoryMax: 2n ** 28n }],
+    [{ "memory.max": "0X1E" }, { MemoryMax: 30n }],
+    [{ "memory.max": "0x10k" }, { MemoryMax: 16384n }],
+    [{ "memory.max": "0200000000" }, { MemoryMax: 2n ** 25n }],
+    [{ "memory.max": "010M" }, { MemoryMax: 8388608n }],
+    [{ "memory.max": "18446744073709551617" }, { MemoryMax: 1n }],
+    [{ "memory.max": "08" }, {}],
+    [{ "memory.max": "0x" }, {}],
+    [{ "memory.max": "+5" }, {}],
     [
       { "memory.min": "1", "memory.low": "2", "memory.high": "3" },
       { MemoryMin: 1n, MemoryLow: 2n, MemoryHigh: 3n },
@@ -43,14 +54,20 @@ describe("what systemd is told", () => {
     [{ "pids.max": "20" }, { TasksMax: 20n }],
     [{ "pids.max": "max" }, { TasksMax: INFINITY }],
     [{ "pids.max": "0" }, { TasksMax: 1n }],
+    [{ "pids.max": "0x14" }, { TasksMax: 20n }],
+    [{ "pids.max": "5K" }, {}],
+    [{ "pids.max": "18446744073709551616" }, {}],
     [{ "cpu.weight": "39" }, { CPUWeight: 39n }],
     [{ "cpu.idle": "1" }, { CPUWeight: 0n }],
     [{ "cpu.weight": "39", "cpu.idle": "1" }, { CPUWeight: 0n }],
     [{ "cpu.weight": "39", "cpu.idle": "0" }, { CPUWeight: 39n }],
     [{ "cpu.idle": "0" }, { CPUWeight: INFINITY }],
+    [{ "cpu.idle": "0x1" }, { CPUWeight: 0n }],
+    [{ "cpu.weight": "047" }, { CPUWeight: 39n }],
     [{ "cpu.max": "50000 100000" }, { CPUQuotaPeriodUSec: 100000n, CPUQuotaPerSecUSec: 500000n }],
     [{ "cpu.max": "12345 100000" }, { CPUQuotaPeriodUSec: 100000n, CPUQuotaPerSecUSec: 130000n }],
-    [{ "cpu.max": "50000" }, { CPUQuotaPeriodUSec: 100000n, CPUQuotaPerSecUSec: 500000n }],
+    [{ "cpu.max": "5000" }, { CPUQuotaPeriodUSec: PERIOD, CPUQuotaPerSecUSec: 250000n }],
+    [{ "cpu.max": "max" }, { CPUQuotaPeriodUSec: PERIOD, CPUQuotaPerSecUSec: INFINITY }],
     [{ "cpu.max": "max 20000" }, { CPUQuotaPeriodUSec: 20000n, CPUQuotaPerSecUSec: INFINITY }],
     [{ "cpu.max": "10 0" }, {}],
     [{ "cpuset.cpus": "0,2-3,9" }, { AllowedCPUs: [0b1101, 0b10] }],
@@ -110,9 +127,30 @@ describe("what systemd is told", () => {
       instead: { file: "io.weight", value: instead, pointer: "/x" },
     });
     const settings = [bfq("50", "default 400"), bfq("200", "default 1920"), bfq("8:0 9", "8:0 8")];
-    const weight = (hasBfq: boolean) => propertiesOf(settings, NEW, () => hasBfq);
+    const weight = (hasBfq: boolean) =>
+      propertiesOf(settings, NEW, { ...hasAll, hasFile: () => hasBfq });
     deepEqual(weight(true), [["IOWeight", { signature: "t", value: 1200n }]]);
     deepEqual(weight(false), [["IOWeight", { signature: "t", value: 1920n }]]);
+  });
+
+  test("is a quota with the period that the kernel will have", () => {
+    const settings = [
+      ...settingsOf({ "cpu.max": "max 50000" }),
+      ...settingsOf({ "cpu.max": "5000" }),
+    ];
+    deepEqual(propertiesOf(settings, NEW, hasAll), [
+      ["CPUQuotaPeriodUSec", { signature: "t", value: 50000n }],
+      ["CPUQuotaPerSecUSec", { signature: "t", value: 100000n }],
+    ]);
+    const unknown = { ...hasAll, cpuPeriod: () => undefined };
+    deepEqual(propertiesOf(settings.slice(1), NEW, unknown), []);
+  });
+
+  test("is followed by writing again what it has BFQ forget", () => {
+    const lost = settingsOf({ "io.bfq.weight": "8:16 300" });
+    const kept = settingsOf({ "io.weight": "8:0 300", "io.max": "8:0 rbps=1" });
+    deepEqual(lostToSystemd([...kept, ...settingsOf({ "io.bfq.weight": "200" }), ...lost]), lost);
+    deepEqual(lostToSystemd(settingsOf({ "io.bfq.weight": "default 200" })), []);
   });
 
   test("of the end of a whole group is told at the start only", () => {
@@ -135,7 +173,7 @@ describe("a quota as systemd writes it down", () => {
     ["50000 100000", "50000 100000"],
     ["1000 1000000", "10000 1000000"],
     ["max 5000", "max 5000"],
-    ["33333", "34000 100000"],
+    ["33333", "33333"],
     ["nonsense", "nonsense"],
   ];
   for (const [given, rounded] of table)
@@ -146,4 +184,12 @@ describe("a quota as systemd writes it down", () => {
         settingsOf({ "memory.max": "12345", "cpu.max": rounded }),
       );
     });
+
+  test("has the period that was set before it", () => {
+    const settings = (last: string) => [
+      ...settingsOf({ "cpu.max": "max 50000" }),
+      ...settingsOf({ "cpu.max": last }),
+    ];
+    deepEqual(roundedForSystemd(settings("5001")), settings("5500 50000"));
+  });
 });

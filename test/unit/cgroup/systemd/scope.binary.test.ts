@@ -5,7 +5,12 @@ import type { BusConnection } from "../../../../src/cgroup/systemd/bus/connectio
 import type { Message, Variant } from "../../../../src/cgroup/systemd/bus/message.ts";
 import { Manager } from "../../../../src/cgroup/systemd/manager.ts";
 import { property } from "../../../../src/cgroup/systemd/properties.ts";
-import { endScope, startScope } from "../../../../src/cgroup/systemd/scope.ts";
+import {
+  abandonScope,
+  changeScope,
+  endScope,
+  startScope,
+} from "../../../../src/cgroup/systemd/scope.ts";
 import { connected, type Peer } from "./bus/peer.ts";
 
 const UNIT = "p-n.scope";
@@ -142,6 +147,51 @@ describe("a scope", () => {
       },
       (manager) => throws(() => end(manager), /stopping .*: the result of its job is "timeout"/),
     );
+  });
+
+  test("is changed as its own group takes it", () => {
+    const [withInstead, plain] = [
+      { file: "io.bfq.weight", value: "100", pointer: "/x" },
+      { file: "io.weight", value: "default 910", pointer: "/x" },
+    ] as const;
+    const settings = [{ ...withInstead, instead: plain }];
+    managed(
+      (peer) => {
+        peer.answer(expectCall(peer, "Get"), "v", { signature: "s", value: "257" });
+        const unit = expectCall(peer, "GetUnit");
+        deepEqual(unit.body, [UNIT]);
+        peer.answer(unit, "o", "/unit/p");
+        const group = expectCall(peer, "Get");
+        deepEqual(
+          [group.path, group.body],
+          ["/unit/p", ["org.freedesktop.systemd1.Scope", "ControlGroup"]],
+        );
+        peer.answer(group, "v", { signature: "s", value: "/there/is/none" });
+        const change = expectCall(peer, "SetUnitProperties");
+        const weight = ["IOWeight", { signature: "t", value: 910n }];
+        deepEqual(change.body, [UNIT, true, [weight]]);
+        peer.answer(change, "");
+        peer.answer(expectCall(peer, "Ping"), "");
+      },
+      (manager) => changeScope(manager, UNIT, settings),
+    );
+  });
+
+  test("that cannot be used is killed and stopped, and no error of that is told", () => {
+    const abandon = (manager: Manager) => abandonScope(manager, UNIT);
+    managed((peer) => {
+      const kill = expectCall(peer, "KillUnit");
+      deepEqual(kill.body, [UNIT, "all", 9]);
+      peer.refuse(kill, `${ERRORS}.NoSuchUnit`, "not loaded");
+      expectMatch(peer);
+      runJob(peer, expectCall(peer, "StopUnit"), "timeout");
+      expectReset(peer);
+    }, abandon);
+    managed((peer) => {
+      peer.refuse(expectCall(peer, "KillUnit"), "org.freedesktop.DBus.Error.AccessDenied", "no");
+    }, abandon);
+    // The bus is gone.
+    managed(() => {}, abandon);
   });
 });
 

@@ -48,6 +48,24 @@ describe("the unit of a container", () => {
       ["cgroup.x-n.scope", "memory.slice", "/_memory.slice/_cgroup.x-n.scope"],
     ],
     [
+      "names of what systemd does by eBPF",
+      "devices.slice:bpf-firewall.x:n",
+      false,
+      ["bpf-firewall.x-n.scope", "devices.slice", "/_devices.slice/_bpf-firewall.x-n.scope"],
+    ],
+    [
+      "names of controllers of cgroup v1",
+      "blkio.slice:cpuacct.x:n",
+      false,
+      ["cpuacct.x-n.scope", "blkio.slice", "/_blkio.slice/_cpuacct.x-n.scope"],
+    ],
+    [
+      "names that only begin as the kernel's",
+      "bpf-devices.slice:iox.y:n",
+      false,
+      ["iox.y-n.scope", "bpf-devices.slice", "/bpf.slice/_bpf-devices.slice/iox.y-n.scope"],
+    ],
+    [
       "names that begin as systemd's own",
       "_a-b.slice:.x:n",
       false,

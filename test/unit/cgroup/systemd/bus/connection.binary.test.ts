@@ -8,7 +8,7 @@ import {
 } from "../../../../../src/cgroup/systemd/bus/connection.ts";
 import { encodeMessage, METHOD_RETURN } from "../../../../../src/cgroup/systemd/bus/message.ts";
 import { Failure } from "../../../../../src/failure.ts";
-import { connected, withPeer } from "./peer.ts";
+import { connected, type Peer, withPeer } from "./peer.ts";
 
 const OBJECT: BusObject = { destination: "d.d", path: "/p", interface: "i.i" };
 
@@ -91,6 +91,44 @@ describe("a connection to a bus", () => {
         );
         const took = Date.now() - start;
         ok(took >= 150 && took < 5000, `${took} ms`);
+      },
+    );
+  });
+
+  test("waits for all together no longer than it is told to", () => {
+    const closes = (peer: Peer) => throws(() => peer.message(), /was closed/);
+    const inTime = (message: RegExp, step: () => void) => {
+      const start = Date.now();
+      throws(step, message);
+      const took = Date.now() - start;
+      ok(took < 5000, `${took} ms`);
+    };
+    withPeer(
+      (peer) => {
+        for (const _ of ["AUTH", "DATA", "BEGIN"]) peer.line();
+        closes(peer);
+      },
+      (fd) =>
+        inTime(/^Failure: the bus does not answer in time$/, () => new BusConnection(fd, 150)),
+    );
+    withPeer(
+      (peer) => {
+        peer.welcome();
+        peer.answer(peer.message(), "");
+        peer.message();
+        closes(peer);
+      },
+      (fd) => {
+        const connection = new BusConnection(fd, 400);
+        connection.call(OBJECT, "First");
+        inTime(/^Failure: Second: the bus does not answer in time$/, () =>
+          connection.call(OBJECT, "Second"),
+        );
+        equal(
+          connection.awaitSignal(() => true, 60_000),
+          undefined,
+        );
+        connection.close();
       },
     );
   });

@@ -1,0 +1,94 @@
+/** Whose the standard streams are: the container's user gets pipes, and never what others use, too. */
+import assert from "node:assert/strict";
+import { execFileSync } from "node:child_process";
+import { chmodSync, chownSync, mkdirSync, statSync, writeFileSync } from "node:fs";
+import { join } from "node:path";
+import { test } from "node:test";
+import { newFolder, shellBundle } from "./harness/bundle.ts";
+import { addUserNamespace, type Config, HOST_UID } from "./harness/config.ts";
+import { succeeded } from "./harness/expect.ts";
+import { nothingIsLeftAtTheEnd } from "./harness/leftovers.ts";
+import { newId, Runtime, tsrun, tsrunPath } from "./harness/runtime.ts";
+
+nothingIsLeftAtTheEnd();
+
+const UID = 1000;
+
+const asUser = (config: Config): void => {
+  config.process.user = { uid: UID, gid: UID };
+};
+
+/** [what, the edit, who UID is on the host]. */
+const PLACES: [string, (config: Config) => void, number][] = [
+  ["", () => {}, UID],
+  [" in a user namespace", addUserNamespace, HOST_UID + UID],
+];
+
+/** tsrun called by a shell that does `redirected`: "$@" is the call. */
+const inShell = (redirected: string): Runtime =>
+  new Runtime("tsrun", ["sh", "-c", redirected, "sh", tsrunPath]);
+
+function run(script: string, edit: (config: Config) => void, runtime: Runtime): string {
+  const { path } = shellBundle(script, {
+    edit: (config) => {
+      asUser(config);
+      edit(config);
+    },
+  });
+  return succeeded(runtime.call(["run", "--bundle", path, newId()])).stdout;
+}
+
+for (const [where, edit] of PLACES)
+  test(`pipes are the user’s, who can open them again${where}`, () => {
+    const script = ": >> /proc/self/fd/1 && cat /proc/self/fd/0 && stat -L -c %u /proc/self/fd/1";
+    assert.equal(run(script, edit, inShell(`echo in | "$@" | cat`)), `in\n${UID}\n`);
+  });
+
+/** Makes a file of a kind at a path, owned by root. */
+const KINDS: Record<string, (path: string) => void> = {
+  "a regular file": (path) => writeFileSync(path, "mine"),
+  "a directory": (path) => mkdirSync(path),
+  "a device": (path) => execFileSync("mknod", [path, "c", "1", "7"]),
+  "a file of /proc": () => {},
+};
+
+for (const [where, edit] of PLACES)
+  for (const [kind, make] of Object.entries(KINDS))
+    test(`${kind} stays its owner’s${where}`, () => {
+      const path = kind === "a file of /proc" ? "/proc/version" : join(newFolder("stream"), "file");
+      make(path);
+      if (path !== "/proc/version") {
+        chownSync(path, 4321, 4321);
+        chmodSync(path, 0o700);
+      }
+      const before = statSync(path);
+      // What was opened for reading only would be open for everything to its owner.
+      run("chmod 777 /proc/self/fd/0 2> /dev/null; true", edit, inShell(`exec "$@" < ${path}`));
+      const { uid, gid, mode } = statSync(path);
+      assert.deepEqual([uid, gid, mode], [before.uid, before.gid, before.mode]);
+    });
+
+for (const [where, edit, host] of PLACES) {
+  const isOwn = host === UID;
+  test(`a FIFO with a name ${isOwn ? "is the user’s" : "stays its owner’s"}${where}`, () => {
+    const path = join(newFolder("stream"), "fifo");
+    execFileSync("mkfifo", [path]);
+    run("true", edit, inShell(`exec "$@" <> ${path}`));
+    assert.equal(statSync(path).uid, isOwn ? UID : 0);
+  });
+
+  test(`a terminal ${isOwn ? "is the user’s" : "stays its owner’s"}${where}`, () => {
+    const folder = newFolder("stream");
+    const { path } = shellBundle("true", {
+      edit: (config) => {
+        asUser(config);
+        edit(config);
+      },
+    });
+    const call = `"${tsrun.command.join(" ")}" run --bundle ${path} ${newId()}`;
+    const inTerminal = `${call}; stat -L -c %u /proc/self/fd/0 > ${folder}/owner`;
+    execFileSync("script", ["-qec", inTerminal, "/dev/null"], { stdio: "ignore" });
+    const owner = execFileSync("cat", [`${folder}/owner`], { encoding: "utf8" });
+    assert.equal(owner, `${isOwn ? UID : 0}\n`);
+  });
+}
