@@ -41,7 +41,7 @@ export type HookName =
   | "poststop";
 
 /** Gives the environment of a hook that has none of its own. */
-type Inherited = () => readonly Uint8Array[];
+type Inherited = () => readonly (string | Uint8Array)[];
 
 /** Runs hooks in order; throws the first one's Failure and does not go on to the next. */
 export function runHooks(

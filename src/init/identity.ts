@@ -2,12 +2,21 @@
 
 import type { POSIXRlimit, User } from "@opencontainers-types";
 import * as abi from "#abi";
-import { EPERM, EROFS, PR_SET_KEEPCAPS } from "#abi";
+import {
+  PIPEFS_MAGIC,
+  PR_SET_DUMPABLE,
+  PR_SET_KEEPCAPS,
+  S_IFCHR,
+  S_IFIFO,
+  S_IFMT,
+  S_IFSOCK,
+} from "#abi";
 import { doing, Failure } from "../failure.ts";
-import { setGid, setGroups, setRlimit, setUid } from "../linux/credentials.ts";
-import { unless } from "../linux/errno.ts";
-import { chown, stat } from "../linux/fs.ts";
+import { getRlimit, setGid, setGroups, setRlimit, setUid } from "../linux/credentials.ts";
+import { Errno } from "../linux/errno.ts";
+import { chown, filesystemType, stat } from "../linux/fs.ts";
 import { prctl } from "../linux/process.ts";
+import { isTerminal } from "../linux/tty.ts";
 
 const RESOURCES: Readonly<Record<string, number>> = {
   RLIMIT_AS: abi.RLIMIT_AS,
@@ -29,17 +38,38 @@ const RESOURCES: Readonly<Record<string, number>> = {
 };
 
 /**
- * Sets the limits of the calling process, or of `pid`. Raising a hard limit needs CAP_SYS_RESOURCE on the host: a process
- * does it for itself before it drops its capabilities, and for one in a user namespace its creator does it.
+ * Makes room for the limits of config.json, of the calling process or of `pid`: what is below is raised, and nothing is
+ * lowered yet. Raising a hard limit needs CAP_SYS_RESOURCE on the host: a process does it for itself before it drops its
+ * capabilities, and for one in a user namespace its creator does it.
  */
-export function applyRlimits(rlimits: readonly POSIXRlimit[], pid = 0): void {
-  rlimits.forEach(({ type, soft, hard }, i) => {
+export function raiseHardLimits(rlimits: readonly POSIXRlimit[], pid = 0): void {
+  eachLimit(rlimits, (resource, { soft, hard }) => {
+    if (BigInt(soft) > BigInt(hard)) throw new Error("the soft limit is above the hard one");
+    const current = getRlimit(resource, pid);
+    if (BigInt(hard) > current.hard) setRlimit(resource, current.soft, hard, pid);
+  });
+}
+
+/**
+ * Sets the limits, for which `raiseHardLimits` has made room, so that it takes no privilege. They are the program's: the
+ * steps that lead to it need descriptors and memory, and its hooks files, that it may not have.
+ */
+export function applyRlimits(rlimits: readonly POSIXRlimit[]): void {
+  eachLimit(rlimits, (resource, { soft, hard }) => setRlimit(resource, soft, hard));
+}
+
+function eachLimit(
+  rlimits: readonly POSIXRlimit[],
+  use: (resource: number, limit: POSIXRlimit) => void,
+): void {
+  rlimits.forEach((limit, i) => {
+    const { type, soft, hard } = limit;
     const pointer = `/process/rlimits/${i}`;
     const resource = RESOURCES[type];
     if (resource === undefined)
       throw new Failure(`there is no resource limit "${type}"`, { pointer: `${pointer}/type` });
     try {
-      setRlimit(resource, soft, hard, pid);
+      use(resource, limit);
     } catch (cause) {
       throw new Failure(`setting ${type} to ${soft}:${hard}`, {
         cause,
@@ -61,17 +91,35 @@ export function becomeUser({ uid, gid, additionalGids = [] }: User): void {
     setGid(gid);
     setUid(uid);
     prctl(PR_SET_KEEPCAPS, 0);
+    // A change of the user sets it anew, to fs.suid_dumpable (prctl(2)).
+    prctl(PR_SET_DUMPABLE, 0);
   });
 }
 
 /**
- * Gives the standard streams to the user, so that it can open /dev/stdout again. Not /dev/null, which others use, and not
- * what cannot be given (a read-only filesystem, another user's file in a user namespace).
+ * Gives the standard streams to the user, so that it can open /dev/stdout again: those that `isGivable` accepts. An owner
+ * may open a file anew for more than its descriptor allows, and change its mode: never what has other users, as regular
+ * files and devices of the host have. What cannot be given (a filesystem that is read-only, or has no owners) stays.
  */
-export function giveStandardStreams(uid: number): void {
-  for (const fd of [0, 1, 2]) {
-    const { uid: owner, rdev } = stat(fd);
-    const isNull = rdev.major === 1 && rdev.minor === 3;
-    if (owner !== uid && !isNull) unless([EPERM, EROFS], () => chown(fd, uid, -1));
-  }
+export function giveStandardStreams(uid: number, isGivable: (fd: number) => boolean): void {
+  for (const fd of [0, 1, 2])
+    if (stat(fd).uid !== uid && isGivable(fd)) {
+      try {
+        chown(fd, uid, -1);
+      } catch (error) {
+        if (!(error instanceof Errno)) throw error;
+      }
+    }
+}
+
+/** A pipe, a socket, or a terminal, which is what a program expects to own. */
+export function isStream(fd: number): boolean {
+  const type = stat(fd).mode & S_IFMT;
+  return type === S_IFIFO || type === S_IFSOCK || (type === S_IFCHR && isTerminal(fd));
+}
+
+/** A pipe or a socket that exists by its descriptors only: who has been given it gets at nothing else of the host. */
+export function isNamelessStream(fd: number): boolean {
+  const type = stat(fd).mode & S_IFMT;
+  return type === S_IFSOCK || (type === S_IFIFO && filesystemType(fd) === PIPEFS_MAGIC);
 }

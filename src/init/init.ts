@@ -41,7 +41,13 @@ import { environmentOf, listenVariables } from "./environment.ts";
 import { findExecutable } from "./executable.ts";
 import { maskPaths, protectPaths } from "./hiddenPaths.ts";
 import { runHooks } from "./hooks.ts";
-import { applyRlimits, becomeUser, giveStandardStreams } from "./identity.ts";
+import {
+  applyRlimits,
+  becomeUser,
+  giveStandardStreams,
+  isStream,
+  raiseHardLimits,
+} from "./identity.ts";
 import { makeDirectoryInRoot } from "./inRoot.ts";
 import { type MountPlan, makeMounts, sealDev } from "./mounts.ts";
 import {
@@ -84,8 +90,6 @@ export interface InitPlan {
   preserveFds: number;
   /** How many of these are sockets that were handed over (sd_listen_fds(3)). */
   listenFds: number;
-  /** The creator's, for hooks without one: the process cannot read its own in the container, nor in a user namespace. */
-  hookEnvironment: Uint8Array[];
   channel: InitEnd;
 }
 
@@ -232,14 +236,17 @@ function waitForRuntimeHooks(plan: InitPlan): void {
   expectMessage(plan);
 }
 
-/** The hooks that run in the container's namespaces. */
+/**
+ * The hooks that run in the container's namespaces, with its environment unless they have their own: the program may be
+ * the image's, and the creator's environment is not for it.
+ */
 function runContainerHooks(
   plan: InitPlan,
   name: "createContainer" | "startContainer",
   status: State["status"],
 ): void {
   const hooks = plan.config.hooks?.[name];
-  runHooks(name, hooks, stateOf(plan, status), () => plan.hookEnvironment);
+  runHooks(name, hooks, stateOf(plan, status), () => plan.process.env ?? []);
 }
 
 /** Gives up what is not the user's, and returns the last step. */
@@ -251,9 +258,9 @@ function becomeProcess(plan: InitPlan, root: number, terminal: Terminal | undefi
       joinSessionKeyring(`_ses.${plan.state.id}`),
     );
   if (terminal) load(import("./console.ts")).adoptTerminal(terminal);
-  giveStandardStreams(user.uid);
+  giveStandardStreams(user.uid, isStream);
   setPersonality(config);
-  if (!makesUserNamespace(plan.namespaces)) applyRlimits(process.rlimits ?? []);
+  if (!makesUserNamespace(plan.namespaces)) raiseHardLimits(process.rlimits ?? []);
   doing("limiting the bounding set", "/process/capabilities/bounding", () =>
     limitBounding(capabilities.bounding),
   );
@@ -273,7 +280,10 @@ function becomeProcess(plan: InitPlan, root: number, terminal: Terminal | undefi
   const path = findExecutable(args[0] as string, env);
   closeFrom(3 + plan.preserveFds, CLOSE_RANGE_CLOEXEC);
   const exec = prepareExec(path, args, env);
-  return () => doing(`executing ${path}`, "/process/args/0", exec);
+  return () => {
+    applyRlimits(process.rlimits ?? []);
+    return doing(`executing ${path}`, "/process/args/0", exec);
+  };
 }
 
 function setPersonality({ linux }: Spec): void {

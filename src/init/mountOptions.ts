@@ -137,6 +137,15 @@ function change(into: AttributeChange, [set, clear]: Change): void {
   into.clear = (into.clear & ~set) | clear;
 }
 
+/** A change as several, one for each flag that may be locked (mount_namespaces(7)): the access times are one. */
+export function severalChanges({ set, clear }: AttributeChange): AttributeChange[] {
+  const times = MOUNT_ATTR__ATIME | MOUNT_ATTR_NODIRATIME;
+  const flags = [MOUNT_ATTR_RDONLY, MOUNT_ATTR_NOSUID, MOUNT_ATTR_NODEV, MOUNT_ATTR_NOEXEC];
+  return [...flags, MOUNT_ATTR_NOSYMFOLLOW, times]
+    .map((part) => ({ set: set & part, clear: clear & part }))
+    .filter((part) => part.set !== 0 || part.clear !== 0);
+}
+
 function parameter(option: string): FsParameter {
   const equals = option.indexOf("=");
   return equals < 0 ? [option] : [option.slice(0, equals), option.slice(equals + 1)];

@@ -4,6 +4,7 @@ import type { Mount } from "@opencontainers-types";
 import {
   AT_RECURSIVE,
   EACCES,
+  EINVAL,
   EPERM,
   MOUNT_ATTR_RDONLY,
   O_DIRECTORY,
@@ -12,7 +13,7 @@ import {
   RESOLVE_NO_SYMLINKS,
 } from "#abi";
 import { doing, Failure } from "../failure.ts";
-import { isErrno } from "../linux/errno.ts";
+import { isErrno, unless } from "../linux/errno.ts";
 import { filesystemType, findInRoot, stat, using } from "../linux/fs.ts";
 import {
   attachMount,
@@ -23,7 +24,12 @@ import {
 } from "../linux/mount.ts";
 import { cleanPath } from "../linux/path.ts";
 import { isDirectory, makeDirectoryInRoot, makeFileInRoot } from "./inRoot.ts";
-import { type AttributeChange, type MountOptions, parseMountOptions } from "./mountOptions.ts";
+import {
+  type AttributeChange,
+  type MountOptions,
+  parseMountOptions,
+  severalChanges,
+} from "./mountOptions.ts";
 import type { OpenSource, Source } from "./sources.ts";
 
 export interface MountPlan {
@@ -119,7 +125,7 @@ function makeMount(
     if (isFile && isDirectory(target))
       throw new Error(`a file cannot be mounted on the directory ${plan.destination} (EISDIR)`);
     using(source ?? createFilesystem(plan, target, found !== undefined), (made) => {
-      if (source === undefined) changeAttributes(made, plan.options.recursiveAttributes, true);
+      if (source === undefined) changeBelow(made, plan.options.recursiveAttributes);
       attachMount(made, target);
       for (const { type, recursive } of plan.options.propagation)
         setMountAttributes(made, { propagation: type }, recursive);
@@ -144,14 +150,53 @@ function makePlace(root: number, destination: string, isFile: boolean): number {
 /** The source of a bind mount as a detached mount, with its attributes already in force. */
 function cloneSource({ source, options, pointer }: MountPlan, openSource: OpenSource): number {
   const fd = doing(`opening the source ${source}`, `${pointer}/source`, () => openSource(source));
-  const detached = using(fd, () => cloneMount(fd, options.bind === "rbind" ? AT_RECURSIVE : 0));
-  changeAttributes(detached, options.attributes, false);
-  changeAttributes(detached, options.recursiveAttributes, true);
+  const detached = using(fd, () => cloneTree(fd, options.bind === "rbind"));
+  changeAttributes(detached, options.attributes);
+  changeBelow(detached, options.recursiveAttributes);
   return detached;
 }
 
-function changeAttributes(fd: number, change: AttributeChange, recursive: boolean): void {
-  if (change.set !== 0 || change.clear !== 0) setMountAttributes(fd, change, recursive);
+function cloneTree(source: number, recursive: boolean): number {
+  try {
+    return cloneMount(source, recursive ? AT_RECURSIVE : 0);
+  } catch (cause) {
+    if (recursive || !isErrno(cause, EINVAL)) throw cause;
+    throw new Failure("cloning the mount", {
+      cause,
+      hint: "if something is mounted below it, a user namespace must not uncover that: use rbind",
+    });
+  }
+}
+
+const changesNothing = ({ set, clear }: AttributeChange): boolean => set === 0 && clear === 0;
+
+/**
+ * The flags of a host's mount are locked for the root of a user namespace (mount_namespaces(7)), and the mount keeps
+ * those: engines ask for `rw` whatever the host has there.
+ */
+function changeAttributes(mount: number, change: AttributeChange): void {
+  if (changesNothing(change)) return;
+  try {
+    setMountAttributes(mount, change);
+  } catch (error) {
+    if (!isErrno(error, EPERM)) throw error;
+    for (const single of severalChanges(change))
+      unless([EPERM], () => setMountAttributes(mount, single));
+  }
+}
+
+/** All or nothing: mount_setattr(2) does not say of which of the mounts below a flag is locked. */
+function changeBelow(mount: number, change: AttributeChange): void {
+  if (changesNothing(change)) return;
+  try {
+    setMountAttributes(mount, change, true);
+  } catch (cause) {
+    if (!isErrno(cause, EPERM)) throw cause;
+    throw new Failure("changing the attributes of all mounts below", {
+      cause,
+      hint: "what the host's mounts are (ro, nosuid, nodev, noexec, their atime) is locked in a user namespace",
+    });
+  }
 }
 
 /** Files of /proc that an engine may replace by a bind mount, as LXCFS does (runc's list). */

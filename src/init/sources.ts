@@ -5,9 +5,10 @@
  * these for it, in the mount namespace of the container: what is cloned from there keeps the mount flags that the kernel
  * has locked for the user namespace (mount_namespaces(7)), and no `ro` or `nosuid` of the host is lost on the way.
  */
-import { F_DUPFD_CLOEXEC, O_DIRECTORY, O_PATH } from "#abi";
-import { doing } from "../failure.ts";
-import { close, fcntl, open, openAt, openInRoot, using } from "../linux/fs.ts";
+import { AT_FDCWD, ELOOP, EXDEV, F_DUPFD_CLOEXEC, O_DIRECTORY, O_PATH } from "#abi";
+import { doing, Failure } from "../failure.ts";
+import { isErrno } from "../linux/errno.ts";
+import { close, fcntl, findAt, findInRoot, open, openAt, openInRoot, using } from "../linux/fs.ts";
 import { openProcRoot } from "../linux/proc.ts";
 import { MAX_DESCRIPTORS } from "../linux/socket.ts";
 import type { CreatorEnd, InitEnd } from "./channel.ts";
@@ -28,7 +29,25 @@ export interface Sources {
 }
 
 /** For a process that may reach everything itself. */
-export const directSources: Sources = { open: (path) => open(path, O_PATH), close: () => {} };
+export const directSources: Sources = { open: openOnHost, close: () => {} };
+
+/** A directory first as one: only that has an automount point mounted, O_PATH alone names the empty point (open(2)). */
+function openOnHost(path: string): number {
+  return findAt(AT_FDCWD, path, O_PATH | O_DIRECTORY) ?? open(path, O_PATH);
+}
+
+/** As `openOnHost`, below the root of another process. */
+function openBelow(root: number, path: string): number {
+  try {
+    return findInRoot(root, path, O_PATH | O_DIRECTORY) ?? openInRoot(root, path, O_PATH);
+  } catch (cause) {
+    if (!isErrno(cause, ELOOP, EXDEV)) throw cause;
+    throw new Failure("following its links", {
+      cause,
+      hint: "a link such as /proc/self/fd/0 is not followed for a user namespace: name the file that it leads to",
+    });
+  }
+}
 
 /** The creator's part: opens all sources as the process `pid` would see them if it might, and hands them over. */
 export function sendSources(pid: number, sources: readonly Source[], channel: CreatorEnd): void {
@@ -38,9 +57,7 @@ export function sendSources(pid: number, sources: readonly Source[], channel: Cr
       const opened: number[] = [];
       try {
         for (const { path, pointer } of part)
-          opened.push(
-            doing(`opening the source ${path}`, pointer, () => openInRoot(root, path, O_PATH)),
-          );
+          opened.push(doing(`opening the source ${path}`, pointer, () => openBelow(root, path)));
         channel.send({ type: "sources" }, opened);
       } finally {
         opened.forEach(close);

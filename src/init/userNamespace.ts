@@ -48,9 +48,8 @@ export function planSources(
   mounts: readonly MountPlan[],
   devices: readonly LinuxDevice[],
 ): Source[] {
-  const hasHostsDev = mounts.some(
-    ({ destination, options }) => destination === DEV && options.bind,
-  );
+  // The last one covers the others.
+  const hasHostsDev = mounts.findLast(({ destination }) => destination === DEV)?.options.bind;
   const all = [
     { path: rootfs, pointer: "/root/path" },
     ...mountSources(mounts),
