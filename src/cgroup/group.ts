@@ -139,7 +139,8 @@ function remedy(error: unknown): string | undefined {
 export function killCgroup(path: string): void {
   try {
     inGroup(path, (group) =>
-      unless([ENODEV], () => writeText("cgroup.kill", "1", O_WRONLY, group)),
+      // systemd may be removing it, with its processes gone (ENOENT, ENODEV).
+      unless([ENOENT, ENODEV], () => writeText("cgroup.kill", "1", O_WRONLY, group)),
     );
   } catch (error) {
     throw new Failure(`killing the processes of the cgroup ${path}`, { cause: error });
