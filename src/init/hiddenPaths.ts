@@ -42,8 +42,9 @@ export function maskPaths(root: number, paths: readonly string[]): void {
           attachMount(empty, target);
           return;
         }
-        const cover = isDirectory(target) ? (empty as number) : (devNull ??= openNull(root));
-        using(cloneMount(cover), (mount) => attachMount(mount, target));
+        if (!isDirectory(target)) devNull ??= openNull(root);
+        const cover = isDirectory(target) ? empty : devNull;
+        using(cloneMount(cover as number), (mount) => attachMount(mount, target));
       });
     });
   });

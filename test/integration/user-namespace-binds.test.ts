@@ -8,7 +8,7 @@ import { type Bundle, newFolder, shellBundle } from "./harness/bundle.ts";
 import { addUserNamespace, type Config } from "./harness/config.ts";
 import { failed, succeeded } from "./harness/expect.ts";
 import { leavesNothing, nothingIsLeftAtTheEnd } from "./harness/leftovers.ts";
-import { crun, newId, tsrun } from "./harness/runtime.ts";
+import { newId, tsrun } from "./harness/runtime.ts";
 
 nothingIsLeftAtTheEnd();
 
@@ -38,22 +38,21 @@ function mounted(type: string, options: string, use: (folder: string) => void): 
   }
 }
 
-/** With an empty pipe for the standard input: crun would give /dev/null to the container's user. */
-function output({ path }: Bundle, runtime = tsrun): string {
-  const call = ["run", "--bundle", path, newId()];
-  return succeeded(runtime.call(call, { input: "" }), runtime.name).stdout;
+function output({ path }: Bundle): string {
+  return succeeded(tsrun.call(["run", "--bundle", path, newId()])).stdout;
 }
 
 const FLAGS = "grep -o ' /mnt [a-z,]*' /proc/self/mountinfo";
 
-for (const runtime of [tsrun, crun])
-  for (const options of [["rw"], ["suid", "dev", "exec"], ["rw", "suid", "relatime"]])
-    test(`${runtime.name}: ${options} of a mount that is locked leave it as it is`, () => {
-      mounted("tmpfs", "ro,nosuid,nodev,noexec,relatime", (folder) => {
-        const bundle = binding(folder, ["rbind", ...options], FLAGS);
-        assert.equal(output(bundle, runtime), " /mnt ro,nosuid,nodev,noexec,relatime\n");
-      });
+const LOCKED = "ro,nosuid,nodev,noexec,relatime";
+
+// Later releases of runc refuse to clear what is locked, and those of crun lose it.
+for (const options of [["rw"], ["suid", "dev", "exec"], ["rw", "suid", "relatime"]])
+  test(`${options} leave a mount as it is that is locked`, () => {
+    mounted("tmpfs", LOCKED, (folder) => {
+      assert.equal(output(binding(folder, ["rbind", ...options], FLAGS)), ` /mnt ${LOCKED}\n`);
     });
+  });
 
 test("access times that are locked stay, and what is not locked changes", () => {
   mounted("tmpfs", "nosuid,noatime", (folder) => {

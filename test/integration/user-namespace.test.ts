@@ -4,7 +4,6 @@
  */
 import assert from "node:assert/strict";
 import { type ChildProcess, execFileSync, spawn } from "node:child_process";
-import { once } from "node:events";
 import {
   chmodSync,
   chownSync,
@@ -13,7 +12,6 @@ import {
   readFileSync,
   readlinkSync,
   renameSync,
-  rmdirSync,
   statSync,
   writeFileSync,
 } from "node:fs";
@@ -31,7 +29,6 @@ import {
 import { eventually, failed, stateOf, succeeded } from "./harness/expect.ts";
 import { cgroupRoot } from "./harness/hierarchy.ts";
 import { leavesNothing, nothingIsLeftAtTheEnd } from "./harness/leftovers.ts";
-import { needs } from "./harness/machine.ts";
 import { crun, newId, Runtime, runc, tsrun, tsrunPath } from "./harness/runtime.ts";
 
 nothingIsLeftAtTheEnd();
@@ -303,40 +300,6 @@ test("namespaces that the host owns are joined, and hooks of the runtime stay in
     );
   } finally {
     other.kill("SIGKILL");
-  }
-});
-
-/** A process in a cgroup namespace that is rooted in a group of its own, below which the container's is not. */
-function inOtherCgroups(group: string): ChildProcess {
-  mkdirSync(group);
-  const script = `echo $$ > ${group}/cgroup.procs && exec unshare --cgroup sleep 60`;
-  const child = spawn("sh", ["-c", script], { stdio: "ignore" });
-  const own = readlinkSync("/proc/self/ns/cgroup");
-  eventually("it has its namespace", () => readlinkSync(`/proc/${child.pid}/ns/cgroup`) !== own);
-  return child;
-}
-
-// systemd mounts cgroup2 with nsdelegate, which lets no process out of its cgroup namespace.
-test("a cgroup namespace is joined whose root is elsewhere", needs("systemd"), async () => {
-  const [id, otherId] = [newId(), newId()];
-  const group = join(cgroupRoot(), otherId);
-  const other = inOtherCgroups(group);
-  try {
-    const path = `/proc/${other.pid}/ns/cgroup`;
-    const script = "readlink /proc/self/ns/cgroup; grep ^0: /proc/self/cgroup";
-    const bundle = bundleOf(script, (config) => {
-      config.linux.cgroupsPath = `/${id}`;
-      config.linux.namespaces = config.linux.namespaces.map((each) =>
-        each.type === "cgroup" ? { ...each, path } : each,
-      );
-      // It belongs to whom the namespace belongs to.
-      config.mounts = config.mounts.filter(({ type }) => type !== "cgroup");
-    });
-    assert.equal(output(bundle), `${readlinkSync(path)}\n0::/../${id}\n`);
-  } finally {
-    other.kill("SIGKILL");
-    await once(other, "exit");
-    rmdirSync(group);
   }
 });
 
