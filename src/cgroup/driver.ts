@@ -1,7 +1,7 @@
 /** How a container comes into a cgroup, as --cgroup-manager says. */
 import { load } from "#host";
 import { cgroupfs } from "./cgroupfs.ts";
-import type { Setting } from "./setting.ts";
+import type { Setting } from "./resources/setting.ts";
 
 /** What a config says about its container's group. */
 export interface CgroupRequest {

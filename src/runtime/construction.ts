@@ -1,5 +1,5 @@
 /** A container while it is being created, as its creator knows it. */
-import type { Setting } from "../cgroup/setting.ts";
+import type { Setting } from "../cgroup/resources/setting.ts";
 import type { NamespacePlan } from "../init/namespaces.ts";
 import type { Child } from "../linux/process.ts";
 import type { Bundle } from "./bundle.ts";

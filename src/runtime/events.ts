@@ -1,10 +1,10 @@
 /** `events`: what happens in a container, and what it uses, told as runc does. */
 import { ENODEV, ENOENT } from "#abi";
-import { type Watch, watchGroup } from "../cgroup/events.ts";
-import { parseKeyed, readFile } from "../cgroup/formats.ts";
 import { cgroupProcesses } from "../cgroup/group.ts";
-import type { PressureKind, PressureResource, Stall } from "../cgroup/pressure.ts";
-import { readStatistics, type Statistics } from "../cgroup/statistics.ts";
+import { type Watch, watchGroup } from "../cgroup/statistics/events.ts";
+import { parseKeyed, readFile } from "../cgroup/statistics/formats.ts";
+import type { PressureKind, PressureResource, Stall } from "../cgroup/statistics/pressure.ts";
+import { readStatistics, type Statistics } from "../cgroup/statistics/statistics.ts";
 import { Failure } from "../failure.ts";
 import { unless } from "../linux/errno.ts";
 import type { Context } from "./context.ts";

@@ -1,9 +1,9 @@
 /** The cgroup of a container that is being created: chosen, made with the process in it, limited. */
 import type { LinuxResources } from "@opencontainers-types";
 import { load } from "#host";
-import { applyDeviceFilter } from "../cgroup/deviceFilter.ts";
+import { applyDeviceFilter } from "../cgroup/devices/filter.ts";
 import { type ChosenCgroup, cgroupDrivers } from "../cgroup/driver.ts";
-import type { ResourcePlan } from "../cgroup/resources.ts";
+import type { ResourcePlan } from "../cgroup/resources/plan.ts";
 import { stat } from "../linux/fs.ts";
 import { processStatus } from "../linux/proc.ts";
 import type { Child } from "../linux/process.ts";
@@ -42,7 +42,7 @@ export function chooseCgroup(construction: Construction): ChosenCgroup {
 function plan(resources: LinuxResources = {}): ResourcePlan {
   const isPlain = Object.keys(resources).every((member) => member === "devices");
   if (isPlain) return { settings: [], warnings: [] };
-  return load(import("../cgroup/resources.ts")).planResources(resources);
+  return load(import("../cgroup/resources/plan.ts")).planResources(resources);
 }
 
 /** Makes the process in its group; returns the group's directory. */

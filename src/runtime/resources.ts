@@ -1,9 +1,9 @@
 /** What a container is limited to: `linux.resources`, in its group and, where systemd holds that, in its unit. */
 import type { LinuxDeviceCgroup } from "@opencontainers-types";
 import { load } from "#host";
-import { replaceDeviceFilter } from "../cgroup/deviceFilter.ts";
+import { replaceDeviceFilter } from "../cgroup/devices/filter.ts";
 import type { Scope } from "../cgroup/driver.ts";
-import { applySettings, type Setting } from "../cgroup/setting.ts";
+import { applySettings, type Setting } from "../cgroup/resources/setting.ts";
 import { inOwnGroup } from "./ownGroup.ts";
 import type { StoredState } from "./store.ts";
 
@@ -26,7 +26,7 @@ export function applyResources(
 /** Tells systemd; returns what held and is lost by that. */
 function updateScope(state: StoredState, scope: Scope, settings: readonly Setting[]): Setting[] {
   load(import("../cgroup/systemd/scope.ts")).updateScope(scope, settings);
-  const held = load(import("../cgroup/resources.ts")).planResources(state.resources);
+  const held = load(import("../cgroup/resources/plan.ts")).planResources(state.resources);
   return load(import("../cgroup/systemd/properties.ts")).lostToSystemd(held.settings);
 }
 

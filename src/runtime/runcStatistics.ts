@@ -2,9 +2,14 @@
  * A group's statistics as `runc events` tells them, for engines that read them: the names of cgroup v1, and Go's habit of
  * leaving out what is zero (`omitempty`) where runc's types say so.
  */
-import type { Count, Keyed, Limit } from "../cgroup/formats.ts";
-import type { Pressure } from "../cgroup/pressure.ts";
-import type { HugetlbUsage, MemoryStatistics, Statistics, Usage } from "../cgroup/statistics.ts";
+import type { Count, Keyed, Limit } from "../cgroup/statistics/formats.ts";
+import type { Pressure } from "../cgroup/statistics/pressure.ts";
+import type {
+  HugetlbUsage,
+  MemoryStatistics,
+  Statistics,
+  Usage,
+} from "../cgroup/statistics/statistics.ts";
 
 /** runc's `data`; what is undefined is left out. */
 export type RuncStatistics = ReturnType<typeof toRuncStatistics>;

@@ -1,8 +1,8 @@
 /** `update`: an existing container is limited to other resources. */
 import type { LinuxResources } from "@opencontainers-types";
 import { readResources } from "../../spec/resources.ts";
-import { refuseBelowUsage } from "../cgroup/memory.ts";
-import { planResources, type ResourcePlan } from "../cgroup/resources.ts";
+import { refuseBelowUsage } from "../cgroup/resources/memory.ts";
+import { planResources, type ResourcePlan } from "../cgroup/resources/plan.ts";
 import { doing, Failure } from "../failure.ts";
 import type { Context } from "./context.ts";
 import { changedResources, mergeResources, restoredResources } from "./mergeResources.ts";

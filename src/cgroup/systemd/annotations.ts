@@ -3,7 +3,7 @@
  * text format, as runc and crun take them (docs/systemd.md of runc; "GVariant Text Format" of GLib).
  */
 import { doing, Failure } from "../../failure.ts";
-import { pointerTo } from "../pointer.ts";
+import { pointerTo } from "../resources/pointer.ts";
 import { type BusValue, marshal, typesOf, type Variant } from "./bus/message.ts";
 import type { Property } from "./properties.ts";
 

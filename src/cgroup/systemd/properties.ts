@@ -10,7 +10,7 @@
  * A second one, kept by systemd and forgotten by those who change the first, has cut containers off from their devices
  * at each `systemctl daemon-reload`.
  */
-import type { Setting } from "../setting.ts";
+import type { Setting } from "../resources/setting.ts";
 import type { BusValue, Variant } from "./bus/message.ts";
 import type { LimitedGroup } from "./limitedGroup.ts";
 

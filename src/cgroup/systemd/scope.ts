@@ -2,7 +2,7 @@
 import { SIGKILL } from "#abi";
 import { Failure } from "../../failure.ts";
 import type { Scope } from "../driver.ts";
-import type { Setting } from "../setting.ts";
+import type { Setting } from "../resources/setting.ts";
 import { BusError } from "./bus/connection.ts";
 import { groupOfScope } from "./limitedGroup.ts";
 import { type Manager, withManager } from "./manager.ts";

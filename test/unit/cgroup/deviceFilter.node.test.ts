@@ -19,8 +19,8 @@ import {
   applyDeviceFilter,
   deviceProgram,
   replaceDeviceFilter,
-} from "../../../src/cgroup/deviceFilter.ts";
-import { readDeviceRules, withDefaults } from "../../../src/cgroup/deviceRules.ts";
+} from "../../../src/cgroup/devices/filter.ts";
+import { readDeviceRules, withDefaults } from "../../../src/cgroup/devices/rules.ts";
 import {
   attachToCgroup,
   loadProgram,

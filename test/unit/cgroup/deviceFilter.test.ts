@@ -2,13 +2,13 @@ import { deepEqual, equal, ok, throws } from "node:assert/strict";
 import { describe, test } from "node:test";
 import type { LinuxDeviceCgroup } from "@opencontainers-types";
 import { BPF_DEVCG_DEV_BLOCK, BPF_DEVCG_DEV_CHAR } from "#abi";
-import { deviceProgram } from "../../../src/cgroup/deviceFilter.ts";
+import { deviceProgram } from "../../../src/cgroup/devices/filter.ts";
 import {
   type DeviceRule,
   EVERY_ACCESS,
   readDeviceRules,
   withDefaults,
-} from "../../../src/cgroup/deviceRules.ts";
+} from "../../../src/cgroup/devices/rules.ts";
 import { Failure } from "../../../src/failure.ts";
 import { sequence } from "../../random.ts";
 import { instructionsOf, machine, unreachable } from "./bpfMachine.ts";

@@ -8,7 +8,7 @@ import {
   parseNested,
   parseRanges,
   readFile,
-} from "../../../src/cgroup/formats.ts";
+} from "../../../src/cgroup/statistics/formats.ts";
 import { inScratch, makeFile } from "../linux/scratch.ts";
 
 describe("numbers are exact", () => {

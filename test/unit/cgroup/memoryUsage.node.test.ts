@@ -5,7 +5,7 @@ import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { after, test } from "node:test";
 import type { LinuxMemory } from "@opencontainers-types";
-import { refuseBelowUsage } from "../../../src/cgroup/memory.ts";
+import { refuseBelowUsage } from "../../../src/cgroup/resources/memory.ts";
 
 const directory = mkdtempSync(join(tmpdir(), "tsrun-usage-"));
 const group = openSync(directory, "r");

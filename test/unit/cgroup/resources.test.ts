@@ -2,9 +2,9 @@
 import { deepEqual, equal, ok, throws } from "node:assert/strict";
 import { describe, test } from "node:test";
 import type { LinuxResources } from "@opencontainers-types";
-import { sharesToWeight } from "../../../src/cgroup/cpu.ts";
-import { planResources } from "../../../src/cgroup/resources.ts";
-import type { Setting } from "../../../src/cgroup/setting.ts";
+import { sharesToWeight } from "../../../src/cgroup/resources/cpu.ts";
+import { planResources } from "../../../src/cgroup/resources/plan.ts";
+import type { Setting } from "../../../src/cgroup/resources/setting.ts";
 import { Failure } from "../../../src/failure.ts";
 
 /** `memory.max=1048576`; `?` before the `=` means optional; what is written instead comes after `|`. */

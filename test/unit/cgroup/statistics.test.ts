@@ -1,7 +1,7 @@
 /** What the files of a group say, all together; a folder of plain files stands for the group. */
 import { deepEqual, equal } from "node:assert/strict";
 import { test } from "node:test";
-import { readStatistics } from "../../../src/cgroup/statistics.ts";
+import { readStatistics } from "../../../src/cgroup/statistics/statistics.ts";
 import { mkdirAt } from "../../../src/linux/fs.ts";
 import { inScratch, makeFile } from "../linux/scratch.ts";
 

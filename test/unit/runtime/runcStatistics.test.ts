@@ -2,7 +2,7 @@
 import { deepEqual, equal } from "node:assert/strict";
 import { describe, test } from "node:test";
 import { stringifyJson } from "../../../spec/json.ts";
-import type { Statistics, Usage } from "../../../src/cgroup/statistics.ts";
+import type { Statistics, Usage } from "../../../src/cgroup/statistics/statistics.ts";
 import { toRuncStatistics } from "../../../src/runtime/runcStatistics.ts";
 
 type Input = Statistics & { pids: Usage };

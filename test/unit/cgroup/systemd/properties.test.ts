@@ -1,6 +1,6 @@
 import { deepEqual } from "node:assert/strict";
 import { describe, test } from "node:test";
-import type { Setting } from "../../../../src/cgroup/setting.ts";
+import type { Setting } from "../../../../src/cgroup/resources/setting.ts";
 import type { BusValue } from "../../../../src/cgroup/systemd/bus/message.ts";
 import {
   initialPropertiesOf,

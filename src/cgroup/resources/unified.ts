@@ -1,6 +1,6 @@
 /** `linux.resources.unified`: files of the group, and what is written to them (config-linux.md, Unified). */
 import type { LinuxResources } from "@opencontainers-types";
-import { Failure } from "../failure.ts";
+import { Failure } from "../../failure.ts";
 import { resourcePointer } from "./pointer.ts";
 import type { Setting } from "./setting.ts";
 

@@ -1,8 +1,8 @@
 /** How long processes have waited for a resource (pressure stall information, Documentation/accounting/psi.rst). */
 import { EINVAL, ENOENT, EOPNOTSUPP, O_NONBLOCK, O_RDWR } from "#abi";
-import { Failure } from "../failure.ts";
-import { isErrno } from "../linux/errno.ts";
-import { close, openAt, writeAll } from "../linux/fs.ts";
+import { Failure } from "../../failure.ts";
+import { isErrno } from "../../linux/errno.ts";
+import { close, openAt, writeAll } from "../../linux/fs.ts";
 import { type Count, parseCount, parseNested, readFile } from "./formats.ts";
 
 export type PressureResource = "cpu" | "memory" | "io";

@@ -1,6 +1,6 @@
 /** `linux.resources.cpu` in the files of the cpu and the cpuset controllers (cgroup-v2.rst, CPU and Cpuset). */
 import type { LinuxCPU } from "@opencontainers-types";
-import { Failure } from "../failure.ts";
+import { Failure } from "../../failure.ts";
 import { resourcePointer } from "./pointer.ts";
 import type { Setting } from "./setting.ts";
 

@@ -1,7 +1,7 @@
 /** Which devices a container may use: `linux.resources.devices` and the ones that every container may. */
 import type { LinuxDeviceCgroup } from "@opencontainers-types";
 import { BPF_DEVCG_ACC_MKNOD, BPF_DEVCG_ACC_READ, BPF_DEVCG_ACC_WRITE } from "#abi";
-import { Failure } from "../failure.ts";
+import { Failure } from "../../failure.ts";
 
 /** A rule as the kernel's device filter sees things. */
 export interface DeviceRule {

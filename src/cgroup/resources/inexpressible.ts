@@ -1,6 +1,6 @@
 /** What `linux.resources` can say of cgroup v1 and cgroup v2 has nothing for. */
 import type { LinuxResources } from "@opencontainers-types";
-import { Failure } from "../failure.ts";
+import { Failure } from "../../failure.ts";
 
 /**
  * "If the conversion is not possible the runtime MUST generate an error" (config-linux.md, Unified). crun does; runc

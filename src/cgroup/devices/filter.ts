@@ -29,7 +29,7 @@ import {
   ENOENT,
   EPERM,
 } from "#abi";
-import { Failure } from "../failure.ts";
+import { Failure } from "../../failure.ts";
 import {
   Assembler,
   attachToCgroup,
@@ -38,17 +38,17 @@ import {
   openProgram,
   programName,
   programsOfCgroup,
-} from "../linux/bpf.ts";
-import { inUserNamespace } from "../linux/credentials.ts";
-import { isErrno, unless } from "../linux/errno.ts";
-import { close, using } from "../linux/fs.ts";
+} from "../../linux/bpf.ts";
+import { inUserNamespace } from "../../linux/credentials.ts";
+import { isErrno, unless } from "../../linux/errno.ts";
+import { close, using } from "../../linux/fs.ts";
 import {
   type DeviceRule,
   EVERY_ACCESS,
   matchesEverything,
   readDeviceRules,
   withDefaults,
-} from "./deviceRules.ts";
+} from "./rules.ts";
 
 /** By which a filter of tsrun is told from those of others in the same group: systemd's, an engine's. */
 const FILTER_NAME = "tsrun_devices";

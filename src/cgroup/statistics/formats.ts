@@ -1,8 +1,8 @@
 /** What a group's files say, in the formats of the kernel (cgroup-v2.rst, "Interface Files", "Format"). */
 import { EISDIR, EOPNOTSUPP, O_RDONLY } from "#abi";
-import { unless } from "../linux/errno.ts";
-import { findAt, readBytes, using } from "../linux/fs.ts";
-import { decode } from "../linux/text.ts";
+import { unless } from "../../linux/errno.ts";
+import { findAt, readBytes, using } from "../../linux/fs.ts";
+import { decode } from "../../linux/text.ts";
 
 /** A number of the kernel, exact up to 64 bits. */
 export type Count = number | bigint;

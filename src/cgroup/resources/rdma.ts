@@ -1,6 +1,6 @@
 /** `linux.resources.rdma` in the file of the rdma controller (cgroup-v2.rst, RDMA). */
 import type { LinuxResources } from "@opencontainers-types";
-import { Failure } from "../failure.ts";
+import { Failure } from "../../failure.ts";
 import { resourcePointer } from "./pointer.ts";
 import type { Setting } from "./setting.ts";
 

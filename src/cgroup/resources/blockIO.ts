@@ -1,6 +1,6 @@
 /** `linux.resources.blockIO` in the files of the io controller (cgroup-v2.rst, IO). */
 import type { LinuxBlockIO, LinuxThrottleDevice, LinuxWeightDevice } from "@opencontainers-types";
-import { Failure } from "../failure.ts";
+import { Failure } from "../../failure.ts";
 import { resourcePointer } from "./pointer.ts";
 import type { Setting } from "./setting.ts";
 

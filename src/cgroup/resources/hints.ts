@@ -1,6 +1,6 @@
 /** What to do about a setting that the kernel refuses, by file and errno. */
 import { EINVAL, ENODEV, ENOENT, ENOSPC, EOPNOTSUPP, ERANGE } from "#abi";
-import { isErrno } from "../linux/errno.ts";
+import { isErrno } from "../../linux/errno.ts";
 
 const CPU_LIST = "it takes a list like 0-3,7 of what this machine has";
 const SCHEDULER = "the device's I/O scheduler has no weights: its queue/scheduler must be bfq";

@@ -1,6 +1,6 @@
 /** What a group has used and may use, as its files say (cgroup-v2.rst, "Controllers"). */
 import { DT_REG } from "#abi";
-import { listDirectory } from "../linux/fs.ts";
+import { listDirectory } from "../../linux/fs.ts";
 import {
   type Count,
   type Keyed,

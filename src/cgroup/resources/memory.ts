@@ -1,9 +1,9 @@
 /** `linux.resources.memory` in the files of the memory controller (cgroup-v2.rst, Memory). */
 import type { LinuxMemory } from "@opencontainers-types";
 import { ENOENT } from "#abi";
-import { Failure } from "../failure.ts";
-import { unless } from "../linux/errno.ts";
-import { readText } from "../linux/fs.ts";
+import { Failure } from "../../failure.ts";
+import { unless } from "../../linux/errno.ts";
+import { readText } from "../../linux/fs.ts";
 import { resourcePointer } from "./pointer.ts";
 import type { Setting } from "./setting.ts";
 

@@ -1,9 +1,9 @@
 /** What is written to the files of a group: how every resource of a config ends up (cgroup-v2.rst, "Interface Files"). */
 import { ENOENT, O_WRONLY } from "#abi";
-import { doing, Failure } from "../failure.ts";
-import { Errno, isErrno } from "../linux/errno.ts";
-import { writeText } from "../linux/fs.ts";
-import { demandController } from "./controllers.ts";
+import { doing, Failure } from "../../failure.ts";
+import { Errno, isErrno } from "../../linux/errno.ts";
+import { writeText } from "../../linux/fs.ts";
+import { demandController } from "../controllers.ts";
 import { settingHint } from "./hints.ts";
 
 /** A file of a group and the text that is written to it. */

@@ -1,9 +1,9 @@
 /** Watching a group: killed processes, pressure, its end. */
 import { EISDIR, ENODEV, O_RDONLY, POLLIN, POLLPRI } from "#abi";
-import { unless } from "../linux/errno.ts";
-import { close, findAt, openAt, rereadText } from "../linux/fs.ts";
-import { poll } from "../linux/signals.ts";
-import { openTimer, readTimer } from "../linux/timer.ts";
+import { unless } from "../../linux/errno.ts";
+import { close, findAt, openAt, rereadText } from "../../linux/fs.ts";
+import { poll } from "../../linux/signals.ts";
+import { openTimer, readTimer } from "../../linux/timer.ts";
 import { type Count, parseKeyed } from "./formats.ts";
 import { openTrigger, type PressureTrigger, parsePressure, type Stall } from "./pressure.ts";
 
