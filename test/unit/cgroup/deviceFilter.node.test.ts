@@ -292,7 +292,7 @@ describe("the kernel's verifier", () => {
 
 test("in a user namespace, where no filter may be loaded, there is none", () => {
   const script = `
-    const { applyDeviceFilter } = await import("./src/cgroup/deviceFilter.ts");
+    const { applyDeviceFilter } = await import("./src/cgroup/devices/filter.ts");
     const { loadProgram } = await import("./src/linux/bpf.ts");
     applyDeviceFilter(3);
     try { loadProgram(${BPF_PROG_TYPE_CGROUP_DEVICE}, "x", new Uint32Array(2)); }
@@ -308,7 +308,7 @@ test("in a user namespace, where no filter may be loaded, there is none", () => 
 
 test("without the privilege there is a failure that says what it takes", () => {
   const script = `
-    const { applyDeviceFilter } = await import("./src/cgroup/deviceFilter.ts");
+    const { applyDeviceFilter } = await import("./src/cgroup/devices/filter.ts");
     try { applyDeviceFilter(3); } catch (error) { console.log(error.message); }`;
   const node = [process.execPath, "--import", "tsx", "--input-type=module", "-e", script];
   const { stdout } = spawnSync("setpriv", ["--bounding-set=-all", ...node], {
