@@ -20,11 +20,11 @@ const DEATH_WAIT_MS = 10_000;
  * nothing of the container is left, but systemd may still know its unit. Throws a Failure if something is left.
  */
 export function destroy(directory: StateDirectory, state: StoredState | undefined): string[] {
-  const cgroup = state && ownCgroup(state);
-  if (state) killAndWait(state, cgroup);
+  const own = state && ownCgroup(state);
+  if (state) killAndWait(state, own);
+  const cgroup = own ?? (state && unclaimedGroup(state));
   const warnings = state?.scope ? forgetScope(state.scope, cgroup) : [];
   if (cgroup !== undefined) removeCgroup(cgroup);
-  else if (state) removeUnclaimed(state);
   directory.remove();
   return warnings;
 }
@@ -35,15 +35,15 @@ const ORPHAN_POLL_MS = 10;
 
 /**
  * A creation that was cut off before it recorded its group's inode may have made the group. A process of it ends by
- * itself; one that stays is another container's, which has taken the path since.
+ * itself, and what is then empty is removed; one that stays is another container's, which has taken the path since.
  */
-function removeUnclaimed({ cgroup, cgroupInode }: StoredState): void {
-  if (cgroup === undefined || cgroupInode !== undefined) return;
-  for (let waited = 0; cgroupProcesses(cgroup).length > 0; waited += ORPHAN_POLL_MS) {
-    if (waited >= ORPHAN_WAIT_MS) return;
+function unclaimedGroup({ cgroup, cgroupInode }: StoredState): string | undefined {
+  if (cgroup === undefined || cgroupInode !== undefined) return undefined;
+  for (let waited = 0; waited < ORPHAN_WAIT_MS; waited += ORPHAN_POLL_MS) {
+    if (cgroupProcesses(cgroup).length === 0) return cgroup;
     poll([], ORPHAN_POLL_MS);
   }
-  removeCgroup(cgroup);
+  return undefined;
 }
 
 /** A systemd that does not answer must not keep a container from being removed: it sees the group's end later. */

@@ -26,7 +26,8 @@ const remove = (id: string): string[] => ["delete", "--force", id];
 const fromConnecting = (moments: Moment[]): Moment[] =>
   moments.slice(moments.findIndex(({ call }) => call === "connect"));
 
-test(`create under systemd killed at a system call (seed ${SEED})`, needs("systemd"), () => {
+test("create under systemd killed at a system call", needs("systemd"), (context) => {
+  context.diagnostic(`TSRUN_TEST_SEED=${SEED}`);
   const id = newId();
   const moments = fromConnecting(momentsOf(SYSTEMD, ...create(id)));
   succeeded(runtime.call(remove(id)));
@@ -44,7 +45,8 @@ test(`create under systemd killed at a system call (seed ${SEED})`, needs("syste
   assert.ok(killed > POINTS / 2, `only ${killed} were killed`);
 });
 
-test(`delete under systemd killed at a system call (seed ${SEED})`, needs("systemd"), () => {
+test("delete under systemd killed at a system call", needs("systemd"), (context) => {
+  context.diagnostic(`TSRUN_TEST_SEED=${SEED}`);
   const id = newId();
   succeeded(runtime.call(create(id)));
   for (const moment of spread(momentsOf(...remove(id)), POINTS / 2, SEED))

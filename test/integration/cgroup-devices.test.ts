@@ -207,7 +207,8 @@ const withoutBoth = (granted: Granted): Granted =>
 const SEED = Number(process.env["TSRUN_TEST_SEED"] ?? 1);
 const LISTS = Number(process.env["TSRUN_TEST_LISTS"] ?? 60);
 
-test(`generated rules (seed ${SEED}) grant what they say, and what they do under runc`, () => {
+test("generated rules grant what they say, and what they do under runc", (context) => {
+  context.diagnostic(`TSRUN_TEST_SEED=${SEED}`);
   const next = sequence(SEED);
   let agreed = 0;
   for (let i = 0; i < LISTS; i++) {

@@ -1,11 +1,11 @@
 /** process.rlimits are the program's: what leads to it is not hindered by them. */
 import assert from "node:assert/strict";
-import { readFileSync } from "node:fs";
 import { test } from "node:test";
 import { shellBundle } from "./harness/bundle.ts";
 import { addUserNamespace, type Config } from "./harness/config.ts";
 import { succeeded } from "./harness/expect.ts";
 import { leavesNothing, nothingIsLeftAtTheEnd } from "./harness/leftovers.ts";
+import { needs } from "./harness/machine.ts";
 import { newId, Runtime, tsrunPath } from "./harness/runtime.ts";
 
 nothingIsLeftAtTheEnd();
@@ -42,12 +42,7 @@ for (const [where, edit] of EDITS)
       });
     });
 
-const CAP_SYS_RESOURCE = 1n << 24n;
-const effective = readFileSync("/proc/self/status", "utf8").match(/^CapEff:\s*(\w+)$/m)?.[1];
-const mayRaise = (BigInt(`0x${effective}`) & CAP_SYS_RESOURCE) !== 0n;
-const raising = mayRaise ? {} : { skip: "needs CAP_SYS_RESOURCE" };
-
-test("a hard limit is raised for the root of a user namespace, too", raising, () => {
+test("a hard limit is raised for a user namespace's root, too", needs("CAP_SYS_RESOURCE"), () => {
   const caller = new Runtime("tsrun", ["prlimit", "--nofile=100:100", "--", tsrunPath]);
   const bundle = shellBundle("ulimit -Sn; ulimit -Hn", {
     edit: (config) => {

@@ -12,6 +12,8 @@ export type Feature =
   /** As the first process, with its D-Bus, of the machine and not only of a user. */
   | "systemd"
   | "swap"
+  /** The capability: a root that may raise hard limits. */
+  | "CAP_SYS_RESOURCE"
   /** Free ones, of any size. */
   | "hugepages"
   /** The release of runc that test/vm/guest/recent-runc names, as `runc-recent`. */
@@ -49,6 +51,8 @@ function look(feature: Feature): boolean {
   switch (feature) {
     case "systemd":
       return succeeds("busctl", "--system", "status", "org.freedesktop.systemd1");
+    case "CAP_SYS_RESOURCE":
+      return mayRaiseLimits();
     case "swap":
       return readFileSync("/proc/swaps", "utf8").trim().includes("\n");
     case "hugepages":
@@ -60,6 +64,11 @@ function look(feature: Feature): boolean {
     default:
       return controllers().includes(feature.slice(0, feature.indexOf(" ")));
   }
+}
+
+function mayRaiseLimits(): boolean {
+  const effective = readFileSync("/proc/self/status", "utf8").match(/^CapEff:\s*(\w+)$/m)?.[1];
+  return (BigInt(`0x${effective}`) & (1n << 24n)) !== 0n;
 }
 
 function controllers(): string[] {
