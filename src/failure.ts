@@ -11,6 +11,10 @@ export interface FailureDetails {
   hint?: string | undefined;
 }
 
+/** A JSON pointer (RFC 6901), such as `/linux/resources/memory/limit`, made of the names that lead there. */
+export const pointerTo = (...names: (string | number)[]): string =>
+  names.map((name) => `/${String(name).replaceAll("~", "~0").replaceAll("/", "~1")}`).join("");
+
 /** No Failure takes more as JSON, where a character has at most six bytes. */
 export const FAILURE_BYTES = 8192;
 

@@ -5,7 +5,7 @@ import { close, openAt, readDirectory, using } from "../linux/fs.ts";
 import { openBelow } from "./hierarchy.ts";
 
 /** Gets a group, the one above it, and its name in that. */
-export type Visit = (group: number, above: number, name: Uint8Array) => void;
+type Visit = (group: number, above: number, name: Uint8Array) => void;
 
 /**
  * Visits all groups below another, each after those below it. Three descriptors and no recursion are enough for any

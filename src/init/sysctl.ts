@@ -1,4 +1,5 @@
 /** linux.sysctl: which kernel parameters belong to a namespace, and where they are (sysctl(8), proc_sys(5)). */
+import { pointerTo } from "../failure.ts";
 import type { NamespaceType } from "../linux/namespaces.ts";
 
 /** Parameters of the IPC namespace under kernel. (ipc_namespaces(7)). */
@@ -38,6 +39,5 @@ export function sysctlPath(name: string): string {
   return `sys/${swapped}`;
 }
 
-/** Where config.json sets a parameter (RFC 6901). */
-export const sysctlPointer = (name: string): string =>
-  `/linux/sysctl/${name.replaceAll("~", "~0").replaceAll("/", "~1")}`;
+/** Where config.json sets a parameter. */
+export const sysctlPointer = (name: string): string => pointerTo("linux", "sysctl", name);

@@ -1,15 +1,13 @@
 /** Undoing a container: its processes, its cgroup, its state directory. Works however far its creation came, and twice. */
-import { ESRCH, POLLIN, SIGKILL } from "#abi";
+import { POLLIN, SIGKILL } from "#abi";
 import { load } from "#host";
 import type { Scope } from "../cgroup/driver.ts";
 import { cgroupProcesses, killCgroup, removeCgroup } from "../cgroup/group.ts";
 import { Failure } from "../failure.ts";
-import { unless } from "../linux/errno.ts";
-import { using } from "../linux/fs.ts";
-import { pidfdOpen, sendSignal } from "../linux/process.ts";
+import { sendSignal } from "../linux/process.ts";
 import { poll } from "../linux/signals.ts";
 import { ownCgroup } from "./ownGroup.ts";
-import { livingProcess } from "./status.ts";
+import { withProcess } from "./process.ts";
 import type { StateDirectory, StoredState } from "./store.ts";
 
 /** How long a killed process may take to end: it may be writing to a slow disk. */
@@ -68,15 +66,4 @@ function killAndWait(state: StoredState, cgroup: string | undefined): void {
         `the process ${state.process?.pid} of ${state.id} does not end, though it was killed`,
       );
   });
-}
-
-/**
- * Calls `use` with a descriptor of the container's process, if it lives. Pid and start time are compared after the
- * descriptor is open: what it leads to from then on cannot be another process.
- */
-export function withProcess<T>(state: StoredState, use: (pidfd: number) => T): T | undefined {
-  const { process } = state;
-  const opened = process && unless([ESRCH], () => pidfdOpen(process.pid));
-  if (opened === undefined) return undefined;
-  return using(opened, (pidfd) => (livingProcess(state) === undefined ? undefined : use(pidfd)));
 }

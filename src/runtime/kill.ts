@@ -6,8 +6,8 @@ import { unless } from "../linux/errno.ts";
 import { using } from "../linux/fs.ts";
 import { pidfdOpen, sendSignal } from "../linux/process.ts";
 import type { Context } from "./context.ts";
-import { withProcess } from "./destroy.ts";
 import { ownCgroup } from "./ownGroup.ts";
+import { withProcess } from "./process.ts";
 import { StateDirectory } from "./store.ts";
 
 /**

@@ -137,14 +137,16 @@ function startInit(construction: Construction, cgroup: ChosenCgroup): CreatorEnd
       channel.creator,
     );
   if (cgroup.movesProcess) channel.creator.send({ type: "placed" });
-  const steps = [
-    () => handOver(directory, channel.creator),
-    () => group !== undefined && using(group, () => limit(construction, group)),
-  ];
-  // Its hooks run after the handover and keep to the limits; without hooks it need not wait for those.
-  if (bundle.config.hooks?.createContainer?.length) steps.reverse();
-  for (const step of steps) step();
+  // Its hooks run after the handover and keep to the limits; a process without them need not wait for those.
+  const hooked = Boolean(bundle.config.hooks?.createContainer?.length);
+  if (hooked) limitGroup(construction, group);
+  handOver(directory, channel.creator);
+  if (!hooked) limitGroup(construction, group);
   return channel.creator;
+}
+
+function limitGroup(construction: Construction, group: number | undefined): void {
+  if (group !== undefined) using(group, () => limit(construction, group));
 }
 
 function spawnInit(plan: InitPlan, group: number | undefined): Child {

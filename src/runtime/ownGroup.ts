@@ -3,16 +3,23 @@ import { cgroupProcesses } from "../cgroup/group.ts";
 import { inGroup } from "../cgroup/hierarchy.ts";
 import { Failure } from "../failure.ts";
 import { stat } from "../linux/fs.ts";
-import { livingProcess } from "./status.ts";
+import { livingProcess } from "./process.ts";
 import type { StoredState } from "./store.ts";
 
-/** Runs `use` with the directory of the container's group. Throws a Failure if it has none. */
+/** Runs `use` with the directory of the container's group; undefined if it has none, or that is another's by now. */
+export const findOwnGroup = <T>(
+  { cgroup, cgroupInode }: StoredState,
+  use: (group: number) => T,
+): T | undefined =>
+  cgroup === undefined
+    ? undefined
+    : inGroup(cgroup, (group) => (stat(group).ino === cgroupInode ? use(group) : undefined));
+
+/** As `findOwnGroup`, or a Failure. */
 export function inOwnGroup<T>(state: StoredState, use: (group: number) => T): T {
-  const { cgroup, cgroupInode, id } = state;
+  const { cgroup, id } = state;
   if (cgroup === undefined) throw noCgroup(id);
-  const found = inGroup(cgroup, (group) =>
-    stat(group).ino === cgroupInode ? { value: use(group) } : undefined,
-  );
+  const found = findOwnGroup(state, (group) => ({ value: use(group) }));
   if (found === undefined) throw new Failure(`the cgroup ${cgroup} of the container ${id} is gone`);
   return found.value;
 }
@@ -28,9 +35,8 @@ export const noCgroup = (id: string): Failure =>
  * was cut off before it recorded the group's inode: the container's process, if there was one, has ended then.
  */
 export function ownCgroup(state: StoredState): string | undefined {
-  const { cgroup, cgroupInode } = state;
-  if (cgroup === undefined || cgroupInode === undefined) return undefined;
-  if (inGroup(cgroup, (group) => stat(group).ino) !== cgroupInode) return undefined;
+  const { cgroup } = state;
+  if (cgroup === undefined || !findOwnGroup(state, () => true)) return undefined;
   // A container that shares its cgroupsPath may have moved in after this one's end.
   const isOver = state.endsWithProcess && livingProcess(state) === undefined;
   return isOver && cgroupProcesses(cgroup).length > 0 ? undefined : cgroup;

@@ -8,8 +8,9 @@ import { inOwnGroup } from "./ownGroup.ts";
 import type { StoredState } from "./store.ts";
 
 /**
- * Limits an existing container anew; without `devices`, their filter stays as it is, as it does if a setting fails. systemd hears of
- * them first: it sets anew what it knows whenever it reloads. Throws a Failure; then some may be set and others not.
+ * Limits an existing container anew; without `devices`, their filter stays as it is, as it does if a setting fails.
+ * systemd hears of the settings first: it sets anew what it knows whenever it reloads. Throws a Failure; then some may be
+ * set and others not.
  */
 export function applyResources(
   state: StoredState,

@@ -3,20 +3,11 @@
 import type { State } from "@opencontainers-types";
 import { ENODEV, ENOENT } from "#abi";
 import { isFrozen } from "../cgroup/freezer.ts";
-import { inGroup } from "../cgroup/hierarchy.ts";
 import { Failure } from "../failure.ts";
 import { unless } from "../linux/errno.ts";
-import { stat } from "../linux/fs.ts";
-import { isDead, processStatus } from "../linux/proc.ts";
+import { findOwnGroup } from "./ownGroup.ts";
+import { livingProcess } from "./process.ts";
 import { noContainer, StateDirectory, type StoredState } from "./store.ts";
-
-/** The recorded process, if it is still that one and alive. */
-export function livingProcess(state: StoredState): number | undefined {
-  if (!state.process) return undefined;
-  const { pid, startTime } = state.process;
-  const status = processStatus(pid);
-  return status && status.startTime === startTime && !isDead(status) ? pid : undefined;
-}
 
 /** The specification's ("State"), and runc's for a container whose processes are frozen. */
 export type ContainerStatus = State["status"] | "paused";
@@ -40,14 +31,8 @@ export function refuseWhileCreating(directory: StateDirectory): void {
 }
 
 /** Its processes may end, and its group be removed, while this looks (ENOENT, ENODEV). */
-function isPaused({ cgroup, cgroupInode }: StoredState): boolean {
-  const isOwnAndFrozen = (group: number): boolean =>
-    stat(group).ino === cgroupInode && isFrozen(group);
-  return (
-    (cgroup !== undefined && unless([ENOENT, ENODEV], () => inGroup(cgroup, isOwnAndFrozen))) ||
-    false
-  );
-}
+const isPaused = (state: StoredState): boolean =>
+  unless([ENOENT, ENODEV], () => findOwnGroup(state, isFrozen)) ?? false;
 
 /** A container that a command changes; its directory is locked. */
 export interface Opened {

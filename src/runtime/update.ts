@@ -7,8 +7,9 @@ import { doing, Failure } from "../failure.ts";
 import type { Context } from "./context.ts";
 import { changedResources, mergeResources, restoredResources } from "./mergeResources.ts";
 import { inOwnGroup } from "./ownGroup.ts";
+import { livingProcess } from "./process.ts";
 import { applyResources } from "./resources.ts";
-import { livingProcess, openForChange } from "./status.ts";
+import { openForChange } from "./status.ts";
 import type { StoredState } from "./store.ts";
 
 /**

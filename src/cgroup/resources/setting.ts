@@ -20,7 +20,7 @@ export interface Setting {
 }
 
 /** The controller that a file belongs to, such as `memory`; `cgroup` for the files that every group has. */
-export const controllerOf = (file: string): string => file.slice(0, file.indexOf("."));
+const controllerOf = (file: string): string => file.slice(0, file.indexOf("."));
 
 /** Writes settings into a group, in their order. `path` is the group's, as in /proc/<pid>/cgroup. Throws a Failure. */
 export function applySettings(group: number, path: string, settings: readonly Setting[]): void {

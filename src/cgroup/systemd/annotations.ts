@@ -2,8 +2,7 @@
  * Properties of the unit that a config asks for: annotations `org.systemd.property.<Name>` with a value in GVariant's
  * text format, as runc and crun take them (docs/systemd.md of runc; "GVariant Text Format" of GLib).
  */
-import { doing, Failure } from "../../failure.ts";
-import { pointerTo } from "../resources/pointer.ts";
+import { doing, Failure, pointerTo } from "../../failure.ts";
 import { type BusValue, marshal, typesOf, type Variant } from "./bus/message.ts";
 import type { Property } from "./properties.ts";
 
