@@ -45,7 +45,7 @@ LDFLAGS := -static-pie -Wl,-z,relro,-z,now,-z,noexecstack -Wl,-e,enter_program
 ifeq ($(ARCH),arm64)
 CFLAGS := $(filter-out -fcf-protection,$(CFLAGS)) -mbranch-protection=standard
 endif
-HOST_CFLAGS = $(CFLAGS) $(QUICKJS_CFLAGS) $(UAPI_$(ARCH))
+HOST_CFLAGS = $(CFLAGS) $(QUICKJS_CFLAGS) $(SECCOMP_CFLAGS) $(UAPI_$(ARCH))
 
 .PHONY: all help demo test test-unit test-integration vm vm-shell test-vm test-all lint bench install \
 	clean
@@ -150,14 +150,14 @@ $(OUT)/quickjs/%.o: $(QUICKJS)/%.c $(QUICKJS)/host.h build/deps.mk Makefile
 $(OUT)/quickjs/overlay.o: CFLAGS += -ffreestanding -fno-stack-protector -fno-tree-loop-distribute-patterns
 
 # A program is its modules as bytecode, linked with the host.
-HOST := $(patsubst %,$(OUT)/quickjs/%.o,main natives memory protect overlay)
+HOST := $(patsubst %,$(OUT)/quickjs/%.o,main natives seccomp memory protect overlay)
 PROGRAM_NEEDS := $(TYPESCRIPT) $(GENERATED) $(NODE_MODULES) build/quickjs/compile
 
 $(OUT)/program/modules.S: src/cli/main.ts $(PROGRAM_NEEDS)
 	$(TSX) $(QUICKJS)/bundle.ts $< $(@D) $(BUNDLE_FLAGS)
 
 $(OUT)/tsrun: $(OUT)/program/modules.S $(HOST)
-	$(CC) $(CFLAGS) $(LDFLAGS) -o $@.new $^ $(QUICKJS_LIB) -lm -lpthread
+	$(CC) $(CFLAGS) $(LDFLAGS) -o $@.new $^ $(QUICKJS_LIB) $(SECCOMP_LIB) -lm -lpthread
 	$(if $(STRIP),$(STRIP) $@.new)
 	mv $@.new $@
 
@@ -169,7 +169,7 @@ $(OUT)/unit/program/modules.S: build/unit/tests.ts $(PROGRAM_NEEDS)
 		--alias node:assert/strict=$(CURDIR)/test/unit/harness/assert.ts
 
 $(OUT)/tsrun-unit: $(OUT)/unit/program/modules.S $(HOST)
-	$(CC) $(CFLAGS) $(LDFLAGS) -o $@ $^ $(QUICKJS_LIB) -lm -lpthread
+	$(CC) $(CFLAGS) $(LDFLAGS) -o $@ $^ $(QUICKJS_LIB) $(SECCOMP_LIB) -lm -lpthread
 
 # node:test loads it before there is anything that reads TypeScript.
 build/reporter.js: test/results/reporter.ts | $(NODE_MODULES)

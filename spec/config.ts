@@ -3,6 +3,7 @@ import { validateConfig } from "#validators";
 import type { Fault } from "./checks.ts";
 import { FaultyDocumentError } from "./faults.ts";
 import { parseJson } from "./json.ts";
+import { stringFaults } from "./strings.ts";
 import { isSupportedVersion, parseVersion } from "./version.ts";
 
 /** A config.json that does not keep to the specification; the message names every fault. */
@@ -17,7 +18,11 @@ export class ConfigError extends FaultyDocumentError {
  */
 export function readConfig(text: string): Spec {
   const config = parseJson(text, { withoutNulls: true });
-  const faults = [...versionFaults(config), ...(validateConfig(config) ?? [])];
+  const faults = [
+    ...versionFaults(config),
+    ...(validateConfig(config) ?? []),
+    ...stringFaults(text, config),
+  ];
   if (faults.length > 0) throw new ConfigError(faults);
   return config as Spec;
 }

@@ -266,12 +266,14 @@ function addFault(
 const wordsOf = (gen: CodeGen, words: readonly string[]): Name =>
   gen.scopeValue("obj", { ref: words.join(), code: stringify(words) });
 
+/** A number too large for a double is a bigint, with which other numbers cannot be mixed. */
 function integerTest(data: Name, { format = "int64", minimum, maximum }: SchemaNode): Code {
+  const isNumber = _`typeof ${data} === "number"`;
   const tests: Record<NonNullable<SchemaNode["format"]>, Code> = {
-    int32: _`(${data} | 0) === ${data}`,
+    int32: _`${isNumber} && (${data} | 0) === ${data}`,
     int64: _`isInt64(${data})`,
-    uint16: _`(${data} & 65535) === ${data}`,
-    uint32: _`(${data} >>> 0) === ${data}`,
+    uint16: _`${isNumber} && (${data} & 65535) === ${data}`,
+    uint32: _`${isNumber} && (${data} >>> 0) === ${data}`,
     uint64: _`isUint64(${data})`,
   };
   let test = tests[format];

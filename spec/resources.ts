@@ -2,6 +2,7 @@ import type { LinuxResources } from "@opencontainers-types";
 import { validateConfig } from "#validators";
 import { FaultyDocumentError } from "./faults.ts";
 import { parseJson } from "./json.ts";
+import { stringFaults } from "./strings.ts";
 import { specVersion } from "./version.ts";
 
 /** A document of resources that does not keep to the specification; the message names every fault. */
@@ -20,8 +21,8 @@ const PLACE = "/linux/resources";
 export function readResources(text: string): LinuxResources {
   const resources = parseJson(text, { withoutNulls: true });
   const config: unknown = { ociVersion: specVersion, linux: { resources } };
-  const faults = validateConfig(config);
-  if (!faults) return resources as LinuxResources;
+  const faults = [...(validateConfig(config) ?? []), ...stringFaults(text, config)];
+  if (faults.length === 0) return resources as LinuxResources;
   throw new ResourcesError(
     faults.map((fault) => ({ ...fault, pointer: fault.pointer.slice(PLACE.length) })),
   );

@@ -1,28 +1,35 @@
 /** The driver that makes a container's group in the cgroup v2 filesystem itself. */
-import { O_WRONLY } from "#abi";
 import { doing, Failure } from "../failure.ts";
-import { using, writeText } from "../linux/fs.ts";
+import { using } from "../linux/fs.ts";
 import { cgroupOf } from "../linux/proc.ts";
+import { disabled } from "./disabled.ts";
 import type { CgroupDriver } from "./driver.ts";
 import { createCgroup, killCgroup, refuseOccupied, refuseThreaded, removeCgroup } from "./group.ts";
 import { inGroup } from "./hierarchy.ts";
 import { groupPath } from "./path.ts";
 
-export const cgroupfs: CgroupDriver = ({ cgroupsPath, id, bornInOtherNamespace }) => {
+export const cgroupfs: CgroupDriver = (request) => {
+  const { cgroupsPath, id, settings, isOptional } = request;
   const inConfig = cgroupsPath ? "/linux/cgroupsPath" : undefined;
-  const path = doing("choosing the container's cgroup", inConfig, () => {
-    const chosen = groupPath(cgroupsPath, id, ownGroup);
-    inGroup(chosen, (group) => refuseOccupied(group, chosen));
-    return chosen;
-  });
+  const path = orWithout(isOptional, () =>
+    doing("choosing the container's cgroup", inConfig, () => {
+      const chosen = groupPath(cgroupsPath, id, ownGroup);
+      inGroup(chosen, (group) => refuseOccupied(group, chosen));
+      return chosen;
+    }),
+  );
+  if (path === undefined) return disabled(request);
   return {
     path,
-    movesProcess: bornInOtherNamespace,
+    movesProcess: false,
     place(start) {
-      const group = doing("placing the container", inConfig, () => createCgroup(path));
+      const asking = inConfig ?? settings[0]?.pointer;
+      const group = orWithout(isOptional, () =>
+        doing("placing the container", asking, () => createCgroup(path)),
+      );
+      if (group === undefined) return disabled(request).place(start);
       try {
-        if (bornInOtherNamespace) move(start(undefined).pid, group);
-        else start(group);
+        start(group);
         return group;
       } catch (error) {
         try {
@@ -40,10 +47,14 @@ export const cgroupfs: CgroupDriver = ({ cgroupsPath, id, bornInOtherNamespace }
   };
 };
 
-function move(pid: number, group: number): void {
-  doing("moving the container's process into its cgroup", undefined, () =>
-    writeText("cgroup.procs", String(pid), O_WRONLY, group),
-  );
+/** What a step yields; undefined if it fails and the container may do without a group. */
+function orWithout<T>(isOptional: () => boolean, step: () => T): T | undefined {
+  try {
+    return step();
+  } catch (error) {
+    if (error instanceof Failure && isOptional()) return undefined;
+    throw error;
+  }
 }
 
 function ownGroup(): string {

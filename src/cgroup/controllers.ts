@@ -52,7 +52,7 @@ function tryHandOn(group: number, controllers: readonly string[]): "done" | "par
     return "done";
   } catch (error) {
     if (!(error instanceof Errno)) throw error;
-    return isErrno(error, EBUSY) ? "never" : "partly";
+    return isErrno(error, EBUSY, EACCES) ? "never" : "partly";
   }
 }
 

@@ -1,6 +1,7 @@
 /** How a container comes into a cgroup, as --cgroup-manager says. */
 import { load } from "#host";
 import { cgroupfs } from "./cgroupfs.ts";
+import { disabled } from "./disabled.ts";
 import type { Setting } from "./resources/setting.ts";
 
 /** What a config says about its container's group. */
@@ -11,11 +12,8 @@ export interface CgroupRequest {
   /** Of these a manager that keeps limits of its own must know. */
   settings: readonly Setting[];
   annotations: Readonly<Record<string, string>>;
-  /**
-   * Whether the process is born in another cgroup namespace than the creator's. Where cgroup2 is mounted with nsdelegate,
-   * as systemd does, no way leads from there into a group outside of that namespace's root (cgroups(7)).
-   */
-  bornInOtherNamespace: boolean;
+  /** Whether the container goes without a group where none can be made. */
+  isOptional: () => boolean;
 }
 
 /** A systemd unit that holds a group. */
@@ -50,15 +48,5 @@ export interface ChosenCgroup {
 export type CgroupDriver = (request: CgroupRequest) => ChosenCgroup;
 
 const systemd: CgroupDriver = (request) => load(import("./systemd/driver.ts")).systemd(request);
-
-/** Containers stay in the group of their creator, as with crun. */
-const disabled: CgroupDriver = () => ({
-  path: undefined,
-  movesProcess: false,
-  place: (start) => {
-    start(undefined);
-    return undefined;
-  },
-});
 
 export const cgroupDrivers = { cgroupfs, systemd, disabled };

@@ -127,7 +127,7 @@ export function openForExec(path: string, firstProcess: number): number {
 
 function remedy(error: unknown): string | undefined {
   if (isErrno(error, EACCES, EPERM))
-    return "that takes root; --cgroup-manager=disabled runs without a cgroup";
+    return "that takes root, or a group above it that is delegated to the user (docs/rootless.md); --cgroup-manager=disabled runs without a cgroup";
   if (isErrno(error, EROFS))
     return "cgroup v2 is mounted read-only here; --cgroup-manager=disabled runs without a cgroup";
   if (isErrno(error, EAGAIN))

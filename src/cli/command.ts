@@ -1,4 +1,5 @@
 /** What every command is: its words on the command line and in the help, and the call of the runtime that it makes. */
+import type { Features } from "@opencontainers-types";
 import type { Context, CreateOptions, RunOptions } from "../runtime/context.ts";
 import type { ContainerEvent, EventsOptions } from "../runtime/events.ts";
 import type { ContainerState } from "../runtime/state.ts";
@@ -25,6 +26,7 @@ export interface Runtime {
   ) => void;
   processes: (context: Context, id: string) => number[];
   processTable: (context: Context, id: string, options: readonly string[]) => Uint8Array[];
+  features: () => Features;
 }
 
 export interface Output {

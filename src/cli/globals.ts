@@ -1,12 +1,13 @@
 /** The options before the command, and what they say to every command. */
 
-import { AT_FDCWD, EEXIST } from "#abi";
+import { AT_EACCESS, AT_FDCWD, EEXIST } from "#abi";
 import { env } from "#host";
 import { Failure } from "../failure.ts";
-import { geteuid, inUserNamespace } from "../linux/credentials.ts";
+import { inUserNamespace } from "../linux/credentials.ts";
 import { unless } from "../linux/errno.ts";
-import { mkdirAt, readlinkAt } from "../linux/fs.ts";
+import { access, mkdirAt, readlinkAt } from "../linux/fs.ts";
 import { cleanPath } from "../linux/path.ts";
+import { type Caller, callerOf } from "../runtime/caller.ts";
 import type { CgroupManager, Context } from "../runtime/context.ts";
 import type { OptionTable } from "./command.ts";
 
@@ -30,19 +31,23 @@ export const globalOptions: OptionTable = {
   "--cgroup-manager <manager>": '"cgroupfs", "systemd" or "disabled" (default: "cgroupfs")',
   "--systemd-cgroup":
     'the same as --cgroup-manager=systemd; cgroupsPath is then "slice:prefix:name"',
-  "--rootless <mode>": 'accepted as runc does: "true", "false" or "auto" (default: "auto")',
+  "--rootless <mode>":
+    'whether containers go without what takes the privilege of root, such as a cgroup: "true", "false"' +
+    ' or "auto" (default: "auto")',
 };
 
 /** Checks the flags; with the default root below $XDG_RUNTIME_DIR, makes that directory. */
 export function toContext(flags: GlobalFlags, warn: Context["warn"]): Context {
-  checkRootless(flags.rootless);
-  return { root: toRoot(flags.root), cgroupManager: toCgroupManager(flags), warn };
+  const caller = toCaller(flags.rootless);
+  const cgroupManager = toCgroupManager(flags);
+  const root = toRoot(flags.root, caller);
+  return { root, cgroupManager, caller, notifySocket: env("NOTIFY_SOCKET") || undefined, warn };
 }
 
-/** A choice that tsrun has no use for yet: cgroups that may not be written are an error in every mode. */
-function checkRootless(mode = "auto"): void {
+function toCaller(mode = "auto"): Caller {
   if (!["auto", "true", "false"].includes(mode))
     throw new Failure(`--rootless is ${JSON.stringify(mode)}: expected true, false or auto`);
+  return callerOf(mode === "auto" ? undefined : mode === "true");
 }
 
 function toCgroupManager({
@@ -56,10 +61,10 @@ function toCgroupManager({
   );
 }
 
-function toRoot(given: string | undefined): string {
+function toRoot(given: string | undefined, caller: Caller): string {
   if (given !== undefined) return checkedRoot(given);
   const runtimeDir = env("XDG_RUNTIME_DIR");
-  return runtimeDir && belongsToUser() ? userRoot(runtimeDir) : "/run/tsrun";
+  return runtimeDir && belongsToUser(caller) ? userRoot(runtimeDir) : "/run/tsrun";
 }
 
 /** Absolute, without `.` and `..`; the root of the filesystem is surely a mistake. */
@@ -70,9 +75,17 @@ function checkedRoot(path: string): string {
   return clean;
 }
 
-/** Whether this is not the host's root user; in a user namespace, unless $USER says root, as runc decides. */
-const belongsToUser = (): boolean =>
-  geteuid() !== 0 || (inUserNamespace() && env("USER") !== "root");
+/**
+ * Whether this is not the host's root user; in a user namespace, unless $USER says root, as runc decides, and /run is that
+ * root's, as in a system container: the environment may just have been kept.
+ */
+const belongsToUser = ({ isUser }: Caller): boolean =>
+  isUser ||
+  (inUserNamespace() &&
+    (env("USER") !== "root" || access(AT_FDCWD, "/run", W_OK, AT_EACCESS) !== 0));
+
+/** access(2). */
+const W_OK = 2;
 
 /** The sticky bit keeps a directory below $XDG_RUNTIME_DIR from being cleaned up (XDG Base Directory Specification). */
 const STICKY_PRIVATE = 0o1700;

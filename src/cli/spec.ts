@@ -1,7 +1,6 @@
-import { AT_FDCWD, EEXIST, O_CREAT, O_EXCL, O_WRONLY, SYS_getegid } from "#abi";
-import { syscall } from "#host";
+import { AT_FDCWD, EEXIST, O_CREAT, O_EXCL, O_WRONLY } from "#abi";
 import { Failure } from "../failure.ts";
-import { geteuid } from "../linux/credentials.ts";
+import { getegid, geteuid } from "../linux/credentials.ts";
 import { isErrno } from "../linux/errno.ts";
 import { writeText } from "../linux/fs.ts";
 import { defaultConfig, toRootless } from "../runtime/defaultConfig.ts";
@@ -41,7 +40,7 @@ Running a container needs root privilege, unless its specification was made with
 the user who calls tsrun.`,
   execute(_environment, _args, flags) {
     const config = defaultConfig();
-    const wanted = flags.rootless ? toRootless(config, geteuid(), syscall(SYS_getegid)) : config;
+    const wanted = flags.rootless ? toRootless(config, geteuid(), getegid()) : config;
     writeNew(`${flags.bundle || "."}/config.json`, JSON.stringify(wanted, null, "\t"));
     return 0;
   },

@@ -24,6 +24,18 @@ export type TypedArray =
   | Float32Array
   | Float64Array;
 
+/** Functions of libseccomp, without their prefix: seccomp_init(3) and its neighbours. */
+export type LibseccompFunction =
+  | "version"
+  | "arch_resolve_name"
+  | "syscall_resolve_name_arch"
+  | "init"
+  | "release"
+  | "arch_add"
+  | "attr_set"
+  | "rule_add_array"
+  | "export_bpf_mem";
+
 export interface Host {
   /** The command line; `args[0]` is the program. Throws a TypeError for one that is not UTF-8. */
   readonly args: () => string[];
@@ -34,6 +46,11 @@ export interface Host {
    * all threads share (namespaces, root, working directory, umask) throw.
    */
   readonly syscall: (number: number, ...args: Argument[]) => number;
+  /**
+   * A function of libseccomp >= 2.6: its result, which is a negative errno where it fails. Arguments are those of a system
+   * call. `version` fills a Uint32Array with its three numbers. Throws in Node where there is no such shared library.
+   */
+  readonly libseccomp: (name: LibseccompFunction, ...args: Argument[]) => number;
   /** The address of a view's first byte, for structures that hold pointers. */
   readonly address: (view: TypedArray) => number;
   /**

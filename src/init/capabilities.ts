@@ -64,15 +64,19 @@ export function limitBounding(bounding: CapabilitySet): void {
 
 /**
  * Sets what remains after the user has changed. An ambient capability must be permitted and inheritable; engines list
- * more, and as with runc those have no effect.
+ * more, and as with runc those have no effect. `retained` are kept as well, up to execve: the program's sets come from the
+ * inheritable, ambient and bounding ones and from its file (capabilities(7), "Transformation of capabilities during
+ * execve()"), never from those that its process had permitted or effective.
  */
-export function applyCapabilities({
-  effective,
-  permitted,
-  inheritable,
-  ambient,
-}: CapabilityPlan): void {
-  setCapabilities({ effective, permitted, inheritable });
+export function applyCapabilities(
+  { effective, permitted, inheritable, ambient }: CapabilityPlan,
+  retained: CapabilitySet,
+): void {
+  setCapabilities({
+    effective: effective | retained,
+    permitted: permitted | retained,
+    inheritable,
+  });
   clearAmbientCapabilities();
   const raisable = halvesOf(ambient & permitted & inheritable);
   for (let capability = 0; capability < CAPABILITY_BITS; capability++)

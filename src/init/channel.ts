@@ -1,29 +1,46 @@
 /** What creator and container say to each other during create: one message of JSON a datagram, with descriptors. */
 import { ECONNRESET, SOCK_SEQPACKET } from "#abi";
-import { FAILURE_BYTES, type FailureData } from "../failure.ts";
-import { unless } from "../linux/errno.ts";
+import { FAILURE_BYTES, Failure, type FailureData } from "../failure.ts";
+import { Errno, unless } from "../linux/errno.ts";
+import { exit } from "../linux/process.ts";
 import { receive, send, socketpair } from "../linux/socket.ts";
 import { decode, encode } from "../linux/text.ts";
 
-/** From the container's process. `console` carries the master of its terminal. */
+/**
+ * From the container's process. `networked`: it stands in its network namespace and waits for `netDevices`, if there are
+ * any to move there; `mounted`: it waits for `proceed`, if there are hooks to run; `console` carries the
+ * master of its terminal; `filtering`: it loads a seccomp filter whose listener will be that descriptor of its, which
+ * `listener` carries, if the filter lets it be sent.
+ */
 export type FromInit =
+  | { type: "networked" }
   | { type: "mounted" }
   | { type: "console" }
+  | { type: "filtering"; listener: number }
+  | { type: "listener" }
   | { type: "created" }
   | { type: "failed"; failure: FailureData };
 
 /**
- * To the container's process: `sources`, as often as it takes, if it has a user namespace of its own, whose ids are
- * mapped now; `placed`, if it is moved into its cgroup after it was made; then `handover` with the socket that listens
+ * To the container's process: if it has a user namespace of its own, `sources`, as often as it takes, or from a user
+ * `mapped`: its ids are mapped now; `placed`, if it is moved into its cgroup after it was made; then `handover` with the socket that listens
  * for `start` and the lock to hold until execve; then, if there are hooks that wait for it, `proceed` when they have
  * run; at last `recorded`, when the state on disk knows of it.
  */
 export type ToInit =
   | { type: "sources" }
+  | { type: "mapped" }
   | { type: "placed" }
+  | { type: "netDevices" }
   | { type: "handover" }
   | { type: "proceed" }
   | { type: "recorded" };
+
+/**
+ * Said on the connection of `start` before a seccomp filter comes into force that lets nothing be told: silence may be an
+ * error from then on.
+ */
+export const FILTERED = "{}";
 
 /** In bytes. Only errors have a length of their own. */
 const TO_INIT_MAX = 256;
@@ -60,12 +77,29 @@ export class Channel<In, Out> {
 export type CreatorEnd = Channel<FromInit, ToInit>;
 export type InitEnd = Channel<ToInit, FromInit>;
 
-export interface ChannelEnds {
-  creator: CreatorEnd;
-  init: InitEnd;
+/** A new channel between a creator and a process that it makes. */
+export function openChannel<From = FromInit, To = ToInit>(): {
+  creator: Channel<From, To>;
+  child: Channel<To, From>;
+} {
+  const [creator, child] = socketpair(SOCK_SEQPACKET);
+  return { creator: new Channel(creator, FROM_INIT_MAX), child: new Channel(child, TO_INIT_MAX) };
 }
 
-export function openChannel(): ChannelEnds {
-  const [creator, init] = socketpair(SOCK_SEQPACKET);
-  return { creator: new Channel(creator, FROM_INIT_MAX), init: new Channel(init, TO_INIT_MAX) };
+/**
+ * Tells the creator why, and ends once it has heard: closing a socket with an unread message in it would reset the
+ * connection, and the reason would be lost.
+ */
+export function failThrough<Out>(
+  channel: Channel<unknown, Out | { type: "failed"; failure: FailureData }>,
+  error: unknown,
+): never {
+  try {
+    channel.send({ type: "failed", failure: Failure.of(error).toData() });
+    while (channel.receive() !== undefined);
+  } catch (refused) {
+    // The agent of a seccomp filter may refuse this as well; that the process ends is heard in any case.
+    if (!(refused instanceof Errno)) throw refused;
+  }
+  return exit(1);
 }

@@ -6,6 +6,9 @@ import {
   AT_SYMLINK_NOFOLLOW,
   EEXIST,
   ENOENT,
+  EPERM,
+  O_NOFOLLOW,
+  O_PATH,
   S_IFBLK,
   S_IFCHR,
   S_IFIFO,
@@ -20,6 +23,7 @@ import {
   type DeviceNumber,
   makedev,
   mknodAt,
+  openInRoot,
   type Status,
   stat,
   statAt,
@@ -34,6 +38,8 @@ import type { OpenSource, Source } from "./sources.ts";
 /** access(2): whether the file is there. */
 const F_OK = 0;
 const DEFAULT_MODE = 0o666;
+/** Of a fileMode, as with runc and crun; engines write a file type into it as well. */
+const PERMISSIONS = 0o777;
 
 /** [name, major, minor] in /dev. /dev/console comes with a terminal only, /dev/ptmx is a link. */
 const DEFAULT_DEVICES = [
@@ -54,21 +60,34 @@ const LINKS = [
 
 const TYPES: Readonly<Record<string, number>> = { c: S_IFCHR, u: S_IFCHR, b: S_IFBLK, p: S_IFIFO };
 
-/**
- * Makes the default devices that are not configured in the container's /dev; the umask is 0. With `openHost` they are the
- * host's: the root of a user namespace may not make devices (user_namespaces(7)).
- */
+/** Where devices come from that a process may not make itself (mknod(2), EPERM), as the root of a user namespace may not. */
+export interface HostDevices {
+  open: OpenSource;
+  /** Whether that is known beforehand. */
+  areNeeded: boolean;
+  /** Those that the creator has made instead (detachedDevices.ts), by their paths; they stay open until execve. */
+  made: ReadonlyMap<string, number>;
+}
+
+/** Makes the default devices that are not configured in the container's /dev; the umask is 0. */
 export function makeDefaultDevices(
   dev: number,
   configured: readonly LinuxDevice[],
-  openHost: OpenSource | undefined,
+  host: HostDevices,
 ): void {
   for (const { name, number } of defaultDevices(configured))
-    doing(`making /dev/${name}`, undefined, () => {
-      if (openHost) bindDevice(dev, name, S_IFCHR, number, openHost(`/dev/${name}`));
-      else makeNode(dev, name, S_IFCHR | DEFAULT_MODE, number);
-    });
+    doing(`making /dev/${name}`, undefined, () =>
+      orBound(
+        host,
+        () => makeNode(dev, name, S_IFCHR | DEFAULT_MODE, number),
+        () => bindDevice(dev, name, S_IFCHR, number, host.open(`/dev/${name}`)),
+      ),
+    );
 }
+
+/** Makes a device if that is permitted, or binds the host's. */
+const orBound = <T>({ areNeeded }: HostDevices, make: () => T, bind: () => T): T =>
+  (areNeeded ? undefined : unless([EPERM], make)) ?? bind();
 
 function defaultDevices(configured: readonly LinuxDevice[]) {
   const taken = new Set(configured.map(({ path }) => cleanPath(path)));
@@ -78,12 +97,20 @@ function defaultDevices(configured: readonly LinuxDevice[]) {
 }
 
 /** The devices of the host that a container with a user namespace of its own needs. */
-export const deviceSources = (configured: readonly LinuxDevice[]): Source[] => [
+export const deviceSources = (
+  configured: readonly LinuxDevice[],
+  made: ReadonlyMap<string, number>,
+): Source[] => [
   ...defaultDevices(configured).map(({ name }) => ({ path: `/dev/${name}`, pointer: undefined })),
   ...configured.flatMap(({ path, type }, i) =>
-    TYPES[type] === S_IFIFO ? [] : [{ path: cleanPath(path), pointer: `/linux/devices/${i}/path` }],
+    TYPES[type] === S_IFIFO || isPtmx(path) || made.has(cleanPath(path))
+      ? []
+      : [{ path: cleanPath(path), pointer: `/linux/devices/${i}/path` }],
   ),
 ];
+
+/** It is a link to that of the container's own devpts, also where it is configured (as with runc and crun). */
+const isPtmx = (path: string): boolean => cleanPath(path) === "/dev/ptmx";
 
 /** Makes the links of /dev, /dev/ptmx among them: devpts has its own. */
 export function makeLinks(dev: number): void {
@@ -102,38 +129,88 @@ function makeLink(dev: number, name: string, target: string): void {
   }
 }
 
-/** Makes the devices of linux.devices, and the directories that lead to them; with `openHost` they are the host's. */
+/** Makes the devices of linux.devices, and the directories that lead to them. */
 export function makeConfiguredDevices(
   root: number,
   devices: readonly LinuxDevice[],
-  openHost: OpenSource | undefined,
+  host: HostDevices,
 ): void {
   devices.forEach((device, i) => {
+    if (isPtmx(device.path)) return;
     doing(`making the device ${device.path}`, `/linux/devices/${i}`, () =>
-      makeDevice(root, device, openHost),
+      makeDevice(root, device, host),
     );
   });
 }
 
-function makeDevice(
+/**
+ * Where /dev is a bind mount (of a directory of the host): its devices are those of linux.devices already, or it is an
+ * error; none is made in what belongs to the host. The others are made.
+ */
+export function makeDevicesBesideDev(
   root: number,
-  { path, type, major = 0, minor = 0, fileMode, uid = 0, gid = 0 }: LinuxDevice,
-  openHost: OpenSource | undefined,
+  devices: readonly LinuxDevice[],
+  host: HostDevices,
 ): void {
-  const format = TYPES[type];
-  if (format === undefined)
-    throw new Error(`there is no device type "${type}": it is c, u, b or p`);
+  devices.forEach((device, i) => {
+    const { path } = device;
+    if (isPtmx(path)) return;
+    doing(`looking the device ${path} up`, `/linux/devices/${i}`, () => {
+      if (!isBelowDev(path)) makeDevice(root, device, host);
+      else if (
+        !using(openInRoot(root, path, O_PATH | O_NOFOLLOW), (fd) => matches(stat(fd), device))
+      )
+        throw new Error("the bind mount on /dev has another file there");
+    });
+  });
+}
+
+export const isBelowDev = (path: string): boolean => cleanPath(path).startsWith("/dev/");
+
+function makeDevice(root: number, device: LinuxDevice, host: HostDevices): void {
+  const { path, uid = 0, gid = 0 } = device;
+  const { format, number } = kindOf(device);
+  const detached = host.made.get(cleanPath(path));
   const { directory, name } = splitPath(path);
-  const number = { major: Number(major), minor: Number(minor) };
   using(makeDirectoryInRoot(root, directory), (parent) => {
-    const bound = openHost && format !== S_IFIFO;
-    const made = bound
-      ? bindDevice(parent, name, format, number, openHost(cleanPath(path)))
-      : makeNode(parent, name, format | (fileMode ?? DEFAULT_MODE), number);
-    if (!made && !isDevice(statAt(parent, name), format, number))
+    let bound = false;
+    const make = () => makeNode(parent, name, modeOf(device), number);
+    const bind = () => {
+      bound = true;
+      return detached === undefined
+        ? bindDevice(parent, name, format, number, host.open(cleanPath(path)))
+        : placeDevice(parent, name, detached);
+    };
+    const made = format === S_IFIFO ? make() : orBound(host, make, bind);
+    if (!made && !matches(statAt(parent, name), device))
       throw new Error("another file has its name");
     if (made && !bound && (uid !== 0 || gid !== 0)) chownAt(parent, name, uid, gid);
   });
+}
+
+/** What mknod(2) takes: the type and the permissions. */
+export const modeOf = (device: LinuxDevice): number =>
+  kindOf(device).format | ((device.fileMode ?? DEFAULT_MODE) & PERMISSIONS);
+
+interface Kind {
+  /** S_IF*. */
+  format: number;
+  number: DeviceNumber;
+}
+
+/** Throws an Error for a type that there is not. */
+export function kindOf({ type, major = 0, minor = 0 }: LinuxDevice): Kind {
+  const format = TYPES[type];
+  if (format === undefined)
+    throw new Error(`there is no device type "${type}": it is c, u, b or p`);
+  const number =
+    format === S_IFIFO ? { major: 0, minor: 0 } : { major: Number(major), minor: Number(minor) };
+  return { format, number };
+}
+
+function matches(status: Status, device: LinuxDevice): boolean {
+  const { format, number } = kindOf(device);
+  return isDevice(status, format, number);
 }
 
 /**
@@ -164,13 +241,15 @@ function bindDevice(
   return using(source, () => {
     if (!isDevice(stat(source), format, number))
       throw new Error(`the host's is not the device ${number.major}:${number.minor}`);
-    const existing = unless([ENOENT], () => statAt(parent, name));
-    if (existing && (existing.mode & S_IFMT) !== S_IFREG) return false;
-    using(makeFile(parent, name, DEFAULT_MODE), (target) =>
-      using(cloneMount(source), (mount) => attachMount(mount, target)),
-    );
-    return true;
+    return using(cloneMount(source), (mount) => placeDevice(parent, name, mount));
   });
+}
+
+function placeDevice(parent: number, name: string, mount: number): boolean {
+  const existing = unless([ENOENT], () => statAt(parent, name));
+  if (existing && (existing.mode & S_IFMT) !== S_IFREG) return false;
+  using(makeFile(parent, name, DEFAULT_MODE), (target) => attachMount(mount, target));
+  return true;
 }
 
 function isDevice({ mode, rdev }: Status, format: number, { major, minor }: DeviceNumber): boolean {

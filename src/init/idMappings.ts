@@ -14,6 +14,24 @@ export function hostId(mappings: readonly LinuxIDMapping[], id: number): number 
 export const idMapText = (mappings: readonly LinuxIDMapping[]): string =>
   mappings.map(({ containerID, hostID, size }) => `${containerID} ${hostID} ${size}\n`).join("");
 
+/** What /proc/<pid>/uid_map or gid_map says. */
+export const parseIdMap = (text: string): LinuxIDMapping[] =>
+  text
+    .trim()
+    .split("\n")
+    .filter((line) => line !== "")
+    .map((line) => {
+      const [containerID = 0, hostID = 0, size = 0] = line.trim().split(/\s+/).map(Number);
+      return { containerID, hostID, size };
+    });
+
+/** Whether two mappings say the same, in whatever order. */
+export const isSameMap = (a: readonly LinuxIDMapping[], b: readonly LinuxIDMapping[]): boolean =>
+  sorted(a) === sorted(b);
+
+const sorted = (mappings: readonly LinuxIDMapping[]): string =>
+  idMapText([...mappings].sort((a, b) => a.containerID - b.containerID));
+
 /** user_namespaces(7): since Linux 4.15; and the text must be shorter than a page. */
 const MAX_MAPPINGS = 340;
 const PAGE_SIZE = 4096;

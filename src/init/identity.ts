@@ -87,13 +87,22 @@ function eachLimit(
 export function becomeUser({ uid, gid, additionalGids = [] }: User): void {
   doing(`becoming user ${uid}:${gid}`, "/process/user", () => {
     prctl(PR_SET_KEEPCAPS, 1);
-    setGroups(additionalGids);
+    if (!setGroups(additionalGids)) refuseGroups(additionalGids);
     setGid(gid);
     setUid(uid);
     prctl(PR_SET_KEEPCAPS, 0);
     // A change of the user sets it anew, to fs.suid_dumpable (prctl(2)).
     prctl(PR_SET_DUMPABLE, 0);
   });
+}
+
+/** Groups that were there before stay, as with runc: nobody in the container asked for those. */
+function refuseGroups(additionalGids: readonly number[]): void {
+  if (additionalGids.length > 0)
+    throw new Failure(`the groups ${additionalGids.join(", ")} cannot be set`, {
+      pointer: "/process/user/additionalGids",
+      hint: "setgroups(2) is denied in a user namespace that a user has made without newgidmap: map more than one gid",
+    });
 }
 
 /**

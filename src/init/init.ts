@@ -4,7 +4,7 @@
  * Which privilege is needed when: everything up to `limitBounding` needs the full capabilities of a privileged creator
  * (CAP_SYS_ADMIN for mounts and namespaces, CAP_MKNOD for devices, CAP_SYS_RESOURCE for limits, CAP_SETPCAP for the
  * bounding set), becoming the user CAP_SETUID and CAP_SETGID; `applyCapabilities` leaves what config.json asks for, and
- * nothing after it needs more.
+ * CAP_SYS_ADMIN until execve where a seccomp filter takes that; nothing after it needs more.
  */
 
 import type { Process, Spec, State } from "@opencontainers-types";
@@ -14,7 +14,6 @@ import {
   EACCES,
   O_DIRECTORY,
   O_PATH,
-  O_WRONLY,
   PER_LINUX,
   PER_LINUX32,
   PR_SET_NO_NEW_PRIVS,
@@ -23,24 +22,30 @@ import {
 } from "#abi";
 import { load, syscall } from "#host";
 import { doing, Failure } from "../failure.ts";
+import { freeAffinity } from "../linux/affinity.ts";
 import { joinSessionKeyring, setsid, umask } from "../linux/credentials.ts";
 import { check, unless } from "../linux/errno.ts";
-import { close, closeAllBut, closeFrom, openInRoot, stat, using } from "../linux/fs.ts";
+import { close, closeAllBut, closeFrom, openInRoot, stat, using, writeAll } from "../linux/fs.ts";
 import { fchdir, setDomainname, setHostname } from "../linux/namespaces.ts";
 import { setLinkUp } from "../linux/net.ts";
-import { openProcRoot, writeProc } from "../linux/proc.ts";
+import { openProcRoot } from "../linux/proc.ts";
 import { exit, getpid, prctl, prepareExec } from "../linux/process.ts";
 import { resetSignalActions, unblockSignals } from "../linux/signals.ts";
 import { accept, send } from "../linux/socket.ts";
 import { decode, encode } from "../linux/text.ts";
+import type { Filter, Voice } from "../seccomp/filter.ts";
 import { applyCapabilities, type CapabilityPlan, limitBounding } from "./capabilities.ts";
-import type { InitEnd, Message, ToInit } from "./channel.ts";
+import { FILTERED, failThrough, type InitEnd, type Message, type ToInit } from "./channel.ts";
 import type { Terminal } from "./console.ts";
-import { makeConfiguredDevices, makeDefaultDevices, makeLinks } from "./devices.ts";
-import { environmentOf, listenVariables } from "./environment.ts";
+import {
+  makeConfiguredDevices,
+  makeDefaultDevices,
+  makeDevicesBesideDev,
+  makeLinks,
+} from "./devices.ts";
+import { environmentOf } from "./environment.ts";
 import { findExecutable } from "./executable.ts";
 import { maskPaths, protectPaths } from "./hiddenPaths.ts";
-import { runHooks } from "./hooks.ts";
 import {
   applyRlimits,
   becomeUser,
@@ -49,11 +54,12 @@ import {
   raiseHardLimits,
 } from "./identity.ts";
 import { makeDirectoryInRoot } from "./inRoot.ts";
-import { type MountPlan, makeMounts, sealDev } from "./mounts.ts";
+import type { Labels } from "./labels.ts";
+import type { MountPlan } from "./mountPlan.ts";
+import { type Mounted, makeMounts, sealMounts } from "./mounts.ts";
 import {
   enterNamespaces,
   makeNamespaces,
-  makesUserNamespace,
   type NamespacePlan,
   type OpenedNamespace,
 } from "./namespaces.ts";
@@ -61,11 +67,12 @@ import { enterRoot, makeRootReadonly, prepareRoot, shareRoot } from "./root.ts";
 import {
   directSources,
   type OpenSource,
+  openSources,
   receiveSources,
   type Source,
   type Sources,
 } from "./sources.ts";
-import { sysctlPath, sysctlPointer } from "./sysctl.ts";
+import { setSysctl } from "./sysctl.ts";
 
 /** All that was decided and opened before the fork. */
 export interface InitPlan {
@@ -78,18 +85,26 @@ export interface InitPlan {
   mounts: MountPlan[];
   namespaces: NamespacePlan;
   joins: OpenedNamespace[];
+  /** Descriptors of user namespaces, for their mappings of ids (idmappedMounts.ts). */
+  idmaps: number[];
+  /** Devices that the creator has made for it, as detached mounts by their paths. */
+  devices: ReadonlyMap<string, number>;
   /** What the creator opens for the root of a user namespace; all other processes open it themselves. */
   sources: Source[];
+  /** Whether a process with a user namespace opens these itself, too: a user's reaches no less than its creator. */
+  opensSources: boolean;
   /** Whether the creator moves the process into its cgroup, and says so. */
   awaitsPlacement: boolean;
   /** MS_* */
   propagation: number;
   capabilities: CapabilityPlan;
+  /** What linux.seccomp asks for. */
+  seccomp: Filter | undefined;
   noPivot: boolean;
   noNewKeyring: boolean;
   preserveFds: number;
-  /** How many of these are sockets that were handed over (sd_listen_fds(3)). */
-  listenFds: number;
+  /** What the runtime adds to process.env, as NAME=value. */
+  variables: string[];
   channel: InitEnd;
 }
 
@@ -97,6 +112,8 @@ export interface InitPlan {
 interface Ready {
   /** Listens for `start`. */
   startSocket: number;
+  /** The program's environment. */
+  env: readonly string[];
   execute: () => never;
 }
 
@@ -105,62 +122,92 @@ export function initContainer(plan: InitPlan): never {
   let ready: Ready;
   try {
     ready = prepare(plan);
+    if (plan.seccomp) load(import("./seccomp.ts")).loadWithListener(plan.seccomp, plan.channel);
     plan.channel.send({ type: "created" });
     resetSignalActions();
     // A creator that dies before it has recorded this container leaves nobody who knows of it.
     expectMessage(plan);
     close(plan.channel.fd);
   } catch (error) {
-    return fail(plan.channel, error);
+    return failThrough(plan.channel, error);
   }
   return waitForStart(plan, ready);
 }
 
-/**
- * Tells the creator why, and waits until it has heard: closing a socket with an unread message in it would reset the
- * connection, and the reason would be lost.
- */
-function fail(channel: InitEnd, error: unknown): never {
-  channel.send({ type: "failed", failure: Failure.of(error).toData() });
-  while (channel.receive() !== undefined);
-  return exit(1);
-}
-
 function prepare(plan: InitPlan): Ready {
   // The caller's and the creator's descriptors lead to the host: a path such as /proc/self/fd/9/sh in args would, too.
-  closeAllBut(3 + plan.preserveFds, [plan.channel.fd, ...plan.joins.map(({ fd }) => fd)]);
+  const joined = plan.joins.map(({ fd }) => fd);
+  closeAllBut(3 + plan.preserveFds, [
+    plan.channel.fd,
+    ...joined,
+    ...plan.idmaps,
+    ...plan.devices.values(),
+  ]);
   setsid();
+  // What the creator's caller was tied to is not for the container, whose CPUs its cgroup says; so do recent peers.
+  freeAffinity();
+  const labels = openLabels(plan.process);
   enterNamespaces(plan.joins);
   const sources = settleInUserNamespace(plan) ?? directSources;
   if (plan.awaitsPlacement) expectMessage(plan);
   makeNamespaces(plan.namespaces.unshareFlags);
+  waitForNetDevices(plan);
   writeKernelSettings(plan);
-  const root = prepareRoot(plan.rootfs, plan.propagation, sources.open);
-  const bound = makeMounts(root, plan.mounts, sources.open);
-  const terminal = populateDev(root, plan, bound, sources.open);
+  const mounted = makeMounts(openRoot(plan, sources.open), plan.mounts, sources);
+  const { root } = mounted;
+  const terminal = populateDev(plan, mounted, sources.open);
   sources.close();
   if (terminal) giveTerminal(plan, terminal);
   const startSocket = receiveHandover(plan);
   waitForRuntimeHooks(plan);
   runContainerHooks(plan, "createContainer", "creating");
   protectPaths(root, plan.config.linux?.readonlyPaths ?? []);
-  maskPaths(root, plan.config.linux?.maskedPaths ?? []);
+  maskPaths(root, plan.config.linux?.maskedPaths ?? [], plan.config.linux?.mountLabel);
   const { cwd } = plan.process;
   doing(`making the working directory ${cwd}`, "/process/cwd", () =>
     close(makeDirectoryInRoot(root, cwd)),
   );
-  enterRoot(root, plan.rootfs, plan.noPivot);
-  shareRoot(root, plan.propagation);
+  sealMounts(mounted);
+  goIntoRoot(root, plan);
   if (plan.config.root?.readonly) makeRootReadonly(root);
-  return { startSocket, execute: becomeProcess(plan, root, terminal) };
+  return { startSocket, ...becomeProcess(plan, root, terminal, labels) };
+}
+
+/** Mounts the root filesystem on itself. In its own mount namespace the creator has done so. */
+function openRoot({ rootfs, namespaces, propagation }: InitPlan, openSource: OpenSource): number {
+  switch (namespaces.mounts) {
+    case "own":
+      return prepareRoot(rootfs, propagation, openSource);
+    case "joined":
+      return load(import("./sharedMounts.ts")).mountSharedRoot(rootfs, openSource);
+    case "creators":
+      return openSource(rootfs);
+  }
+}
+
+function goIntoRoot(root: number, { rootfs, namespaces, noPivot, propagation }: InitPlan): void {
+  if (namespaces.mounts === "own") {
+    enterRoot(root, rootfs, noPivot);
+    shareRoot(root, propagation);
+  } else load(import("./sharedMounts.ts")).enterSharedRoot(root);
 }
 
 /** The creator maps the ids of a new user namespace, and opens what the root of it cannot reach. */
 function settleInUserNamespace(plan: InitPlan): Sources | undefined {
-  if (!makesUserNamespace(plan.namespaces)) return undefined;
-  const sources = receiveSources(plan.sources, plan.channel) ?? exit(1);
-  load(import("./userNamespace.ts")).becomeNamespaceRoot();
+  if (!plan.namespaces.hasUser) return undefined;
+  if (plan.opensSources) expectMessage(plan);
+  const sources = plan.opensSources
+    ? openSources(plan.sources)
+    : (receiveSources(plan.sources, plan.channel) ?? exit(1));
+  load(import("./userNamespace.ts")).becomeNamespaceRoot(plan.process.user ?? { uid: 0, gid: 0 });
   return sources;
+}
+
+/** The creator moves them: it may take them from the host. */
+function waitForNetDevices(plan: InitPlan): void {
+  if (Object.keys(plan.config.linux?.netDevices ?? {}).length === 0) return;
+  plan.channel.send({ type: "networked" });
+  expectMessage(plan);
 }
 
 /** What is set through the namespaces themselves and through the host's /proc, before the container's tree is there. */
@@ -174,18 +221,14 @@ function writeKernelSettings({ config, namespaces }: InitPlan): void {
   const sysctls = Object.entries(config.linux?.sysctl ?? {});
   if (sysctls.length === 0) return;
   using(openProcRoot(), (proc) => {
-    for (const [name, value] of sysctls)
-      doing(`setting the sysctl ${name} to ${value}`, sysctlPointer(name), () =>
-        writeProc(proc, sysctlPath(name), value, O_WRONLY),
-      );
+    for (const [name, value] of sysctls) setSysctl(proc, name, value);
   });
 }
 
 /** Fills /dev, unless it is a bind mount. Returns the terminal, if the process gets one. */
 function populateDev(
-  root: number,
-  { config, process, mounts, namespaces }: InitPlan,
-  bound: ReadonlySet<number>,
+  { config, process, namespaces, devices: made }: InitPlan,
+  { root, bound }: Mounted,
   openSource: OpenSource,
 ): Terminal | undefined {
   const terminal = process.terminal
@@ -193,17 +236,17 @@ function populateDev(
     : undefined;
   const callersMask = umask(0);
   using(makeDirectoryInRoot(root, "/dev"), (dev) => {
-    if (bound.size > 0 && bound.has(stat(dev).mountId)) return;
     const devices = config.linux?.devices ?? [];
-    const openHost = makesUserNamespace(namespaces) ? openSource : undefined;
-    makeDefaultDevices(dev, devices, openHost);
-    makeConfiguredDevices(root, devices, openHost);
+    const host = { open: openSource, areNeeded: namespaces.hasUser, made };
+    if (bound.size > 0 && bound.has(stat(dev).mountId))
+      return makeDevicesBesideDev(root, devices, host);
+    makeDefaultDevices(dev, devices, host);
+    makeConfiguredDevices(root, devices, host);
     makeLinks(dev);
     if (terminal)
       doing("binding the terminal on /dev/console", undefined, () =>
         load(import("./console.ts")).mountConsole(dev, terminal.slave),
       );
-    sealDev(dev, mounts);
   });
   umask(callersMask);
   return terminal;
@@ -244,15 +287,30 @@ function runContainerHooks(
   plan: InitPlan,
   name: "createContainer" | "startContainer",
   status: State["status"],
+  env: readonly string[] = plan.process.env ?? [],
 ): void {
   const hooks = plan.config.hooks?.[name];
-  runHooks(name, hooks, stateOf(plan, status), () => plan.process.env ?? []);
+  if (!hooks?.length) return;
+  const { runHooks } = load(import("./hooks.ts"));
+  runHooks(name, hooks, stateOf(plan, status), () => env);
+}
+
+/** Through the host's /proc, which is out of sight later. */
+function openLabels(process: Process): Labels | undefined {
+  if (!process.apparmorProfile && !process.selinuxLabel) return undefined;
+  return load(import("./labels.ts")).openLabels(process);
 }
 
 /** Gives up what is not the user's, and returns the last step. */
-function becomeProcess(plan: InitPlan, root: number, terminal: Terminal | undefined): () => never {
+function becomeProcess(
+  plan: InitPlan,
+  root: number,
+  terminal: Terminal | undefined,
+  labels: Labels | undefined,
+): Pick<Ready, "env" | "execute"> {
   const { config, process, capabilities } = plan;
   const user = process.user ?? { uid: 0, gid: 0 };
+  labels?.keyring();
   if (!plan.noNewKeyring)
     doing("giving the process a session keyring of its own", undefined, () =>
       joinSessionKeyring(`_ses.${plan.state.id}`),
@@ -260,30 +318,37 @@ function becomeProcess(plan: InitPlan, root: number, terminal: Terminal | undefi
   if (terminal) load(import("./console.ts")).adoptTerminal(terminal);
   giveStandardStreams(user.uid, isStream);
   setPersonality(config);
-  if (!makesUserNamespace(plan.namespaces)) raiseHardLimits(process.rlimits ?? []);
+  if (config.linux?.memoryPolicy)
+    load(import("./memoryPolicy.ts")).applyMemoryPolicy(config.linux.memoryPolicy);
+  labels?.program();
+  if (!plan.namespaces.hasUser) raiseHardLimits(process.rlimits ?? []);
   doing("limiting the bounding set", "/process/capabilities/bounding", () =>
     limitBounding(capabilities.bounding),
   );
-  const env = environmentOf(
-    [...(process.env ?? []), ...listenVariables(plan.listenFds)],
-    root,
-    user.uid,
-  );
+  const env = environmentOf([...(process.env ?? []), ...plan.variables], root, user.uid);
   const entered = enterWorkingDirectory(root, process.cwd, [EACCES]);
   becomeUser(user);
   if (!entered) enterWorkingDirectory(root, process.cwd, []);
   verifyWorkingDirectory(process.cwd);
-  doing("setting the capabilities", "/process/capabilities", () => applyCapabilities(capabilities));
+  const retained = plan.seccomp
+    ? load(import("./seccomp.ts")).capabilityToLoad(process.noNewPrivileges)
+    : 0n;
+  doing("setting the capabilities", "/process/capabilities", () =>
+    applyCapabilities(capabilities, retained),
+  );
   if (process.noNewPrivileges) prctl(PR_SET_NO_NEW_PRIVS, 1);
   umask(user.umask ?? 0o022);
   const args = process.args ?? [];
   const path = findExecutable(args[0] as string, env);
   closeFrom(3 + plan.preserveFds, CLOSE_RANGE_CLOEXEC);
   const exec = prepareExec(path, args, env);
-  return () => {
+  const loadFilter = plan.seccomp && load(import("./seccomp.ts")).lastStep(plan.seccomp);
+  const execute = () => {
     applyRlimits(process.rlimits ?? []);
+    loadFilter?.();
     return doing(`executing ${path}`, "/process/args/0", exec);
   };
+  return { env, execute };
 }
 
 function setPersonality({ linux }: Spec): void {
@@ -324,14 +389,22 @@ function verifyWorkingDirectory(cwd: string): void {
  * Waits for `start`, runs its hooks and the program. The connection closes by itself at execve (close-on-exec): silence
  * is success, a message is the error.
  */
-function waitForStart(plan: InitPlan, { startSocket, execute }: Ready): never {
+function waitForStart(plan: InitPlan, { startSocket, env, execute }: Ready): never {
   const connection = accept(startSocket);
   try {
-    runContainerHooks(plan, "startContainer", "created");
+    runContainerHooks(plan, "startContainer", "created", env);
     unblockSignals();
+    if (plan.seccomp?.voice === "none") send(connection, encode(FILTERED));
     return execute();
   } catch (error) {
-    send(connection, encode(JSON.stringify(Failure.of(error).toData())));
+    tell(connection, Failure.of(error), plan.seccomp?.voice);
     return exit(1);
   }
+}
+
+/** A seccomp filter may kill for the one way of sending, and allow the other. */
+function tell(connection: number, failure: Failure, voice: Voice | undefined): void {
+  const data = encode(JSON.stringify(failure.toData()));
+  if (voice === "write") writeAll(connection, data);
+  else send(connection, data);
 }

@@ -38,6 +38,21 @@ export interface MountOptions {
   propagation: Propagation[];
   /** For the filesystem itself, such as `size=64m`. */
   parameters: FsParameter[];
+  /** `idmap` or `ridmap`. */
+  idmap?: IdmapOption;
+  /** `tmpcopyup`: a tmpfs begins with a copy of what it covers. */
+  copiesUp?: true;
+  /** `remount`: what is mounted there already is changed. */
+  remounts?: true;
+  /** `nofail`: nothing is mounted where the source does not exist. */
+  mayBeMissing?: true;
+}
+
+export interface IdmapOption {
+  /** For all mounts below too. */
+  recursive: boolean;
+  /** What follows `idmap=`, in crun's notation. */
+  mappings?: string;
 }
 
 /** [what to set, what to clear]. */
@@ -72,8 +87,8 @@ const PROPAGATION: Readonly<Record<string, number>> = {
   unbindable: MS_UNBINDABLE,
 };
 
-/** Flags of the superblock, which fsconfig(2) takes by name. */
-const SUPERBLOCK_FLAGS = new Set([
+/** Flags of the superblock, which fsconfig(2) takes by name; a bind mount leaves that as it is. */
+export const SUPERBLOCK_FLAGS = new Set([
   "sync",
   "async",
   "dirsync",
@@ -83,23 +98,24 @@ const SUPERBLOCK_FLAGS = new Set([
   "nolazytime",
 ]);
 /**
- * mount(8)'s words for "nothing in particular"; `remount` means nothing for a mount that is being made, `silent` and
- * `loud` nothing where the kernel's messages are read from the context, and inode versions are the filesystem's own
- * affair.
+ * mount(8)'s words for "nothing in particular". `silent` and `loud` mean nothing where the kernel's messages are read from
+ * the context, and inode versions are the filesystem's own affair; the others are about fstab(5) and who may mount.
  */
 const WITHOUT_EFFECT = new Set([
-  "defaults",
-  "remount",
-  "acl",
-  "noacl",
-  "silent",
-  "loud",
-  "iversion",
-  "noiversion",
-  "",
+  ...["", "defaults", "silent", "loud", "iversion", "noiversion"],
+  ...["auto", "noauto", "nouser", "_netdev"],
 ]);
-/** Options that mean something which a later version brings; refused, never ignored. */
-const UNSUPPORTED = /^(tmpcopyup|r?idmap)$/;
+/** mount(8): these imply others, "unless overridden by subsequent options". */
+const IMPLIED: Readonly<Record<string, readonly string[]>> = {
+  user: ["noexec", "nosuid", "nodev"],
+  users: ["noexec", "nosuid", "nodev"],
+  owner: ["nosuid", "nodev"],
+  group: ["nosuid", "nodev"],
+};
+/** What mount(8) itself does about a mount. Missing places are always made here. */
+const OF_MOUNT_PROGRAM = /^X-mount\.(?!mkdir(=|$))/;
+/** "Comments" of mount(8). */
+const COMMENT = /^([xX]-|comment=)/;
 
 /** Sorts the options of one mount. Throws an Error naming an option that cannot be honoured. */
 export function parseMountOptions(options: readonly string[]): MountOptions {
@@ -116,8 +132,6 @@ export function parseMountOptions(options: readonly string[]): MountOptions {
 
 function addOption(parsed: MountOptions, option: string): void {
   const base = option.startsWith("r") ? option.slice(1) : "";
-  if (UNSUPPORTED.test(option))
-    throw new Error(`the option ${option} is not supported by this version of tsrun`);
   if (option === "bind" || option === "rbind") parsed.bind = option;
   else if (Object.hasOwn(ATTRIBUTES, option))
     change(parsed.attributes, ATTRIBUTES[option] as Change);
@@ -128,7 +142,21 @@ function addOption(parsed: MountOptions, option: string): void {
   else if (Object.hasOwn(PROPAGATION, base))
     parsed.propagation.push({ type: PROPAGATION[base] as number, recursive: true });
   else if (SUPERBLOCK_FLAGS.has(option)) parsed.parameters.push([option]);
-  else if (!WITHOUT_EFFECT.has(option)) parsed.parameters.push(parameter(option));
+  else if (!WITHOUT_EFFECT.has(option)) addRareOption(parsed, option);
+}
+
+function addRareOption(parsed: MountOptions, option: string): void {
+  const idmap = /^(r?)idmap(?:=(.*))?$/s.exec(option);
+  if (idmap)
+    parsed.idmap = { recursive: idmap[1] === "r", ...(idmap[2] && { mappings: idmap[2] }) };
+  else if (option === "tmpcopyup") parsed.copiesUp = true;
+  else if (option === "remount") parsed.remounts = true;
+  else if (option === "nofail") parsed.mayBeMissing = true;
+  else if (Object.hasOwn(IMPLIED, option))
+    for (const implied of IMPLIED[option] as string[]) addOption(parsed, implied);
+  else if (OF_MOUNT_PROGRAM.test(option))
+    throw new Error(`the option ${option} is one of mount(8) that tsrun does not have`);
+  else if (!COMMENT.test(option)) parsed.parameters.push(parameter(option));
 }
 
 /** A later option wins over an earlier one. */
@@ -150,3 +178,13 @@ function parameter(option: string): FsParameter {
   const equals = option.indexOf("=");
   return equals < 0 ? [option] : [option.slice(0, equals), option.slice(equals + 1)];
 }
+
+/** The names of all options that are no filesystem's own, in alphabetical order. */
+export const knownMountOptions = (): string[] =>
+  [
+    ...["bind", "rbind", "idmap", "ridmap", "nofail", "remount", "tmpcopyup"],
+    ...[...SUPERBLOCK_FLAGS, ...WITHOUT_EFFECT, ...Object.keys(IMPLIED)],
+    ...[...Object.keys(ATTRIBUTES), ...Object.keys(PROPAGATION)].flatMap((n) => [n, `r${n}`]),
+  ]
+    .filter((name) => name !== "")
+    .sort();

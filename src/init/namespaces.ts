@@ -4,7 +4,7 @@
  */
 
 import type { LinuxNamespace } from "@opencontainers-types";
-import { CLONE_NEWUSER, ENOTTY, O_RDONLY } from "#abi";
+import { ENOTTY, O_NONBLOCK, O_RDONLY } from "#abi";
 import { doing, Failure } from "../failure.ts";
 import { isErrno } from "../linux/errno.ts";
 import { open, using } from "../linux/fs.ts";
@@ -23,27 +23,40 @@ export interface Join {
   pointer: string;
 }
 
+/** What a process does that goes before the container's (stage.ts). */
+export interface StagePlan {
+  /** Joined before the user namespace, or after it where it is that one's root who may. */
+  joins: Join[];
+  /** The user namespace to join. */
+  user?: Join;
+  /** Made next: a user namespace, and a time namespace, whose offsets are set before anybody is born into it. */
+  unshareFlags: number;
+}
+
 /**
  * The order of one container's namespaces. Who does what:
  *
- * - `creatorJoins` before the fork: a process only enters a PID or time namespace by being born there; and a member of a
- *   new user namespace may enter none that the host owns (setns(2): EPERM), so that it is born in all of them;
+ * - `stage` before the container's process is made, where that one has to be born into them: PID and time namespaces are
+ *   entered in no other way, and a member of another user namespace may enter none that the host owns (setns(2): EPERM);
  * - `cloneFlags` make the new namespaces together with the process; a new user namespace owns the others;
  * - `joins` are entered by the container's own process, `unshareFlags` are made by it once it stands in its cgroup and is
  *   root of its user namespace: a cgroup namespace is rooted where its maker stands (cgroup_namespaces(7)), and the
  *   message queues of an IPC namespace belong to whoever made it.
  */
 export interface NamespacePlan {
-  creatorJoins: Join[];
+  stage?: StagePlan;
   cloneFlags: number;
   joins: Join[];
   unshareFlags: number;
+  /** Whether the container has another user namespace than its creator. */
+  hasUser: boolean;
+  /** Whose mount namespace the container is in. */
+  mounts: "own" | "joined" | "creators";
 }
 
 /** Born into, never entered: pid_namespaces(7), time_namespaces(7). */
 const BY_BIRTH: readonly NamespaceType[] = ["pid", "time"];
-const BY_CLONING: readonly NamespaceType[] = ["user", "uts", "network", "pid", "mount"];
-const BY_UNSHARING: readonly NamespaceType[] = ["cgroup", "time"];
+const BY_CLONING: readonly NamespaceType[] = ["uts", "network", "pid", "mount"];
 /** The mount namespace comes last: after it the paths and descriptors of the host's tree mean something else. */
 const JOIN_ORDER: readonly NamespaceType[] = [
   "ipc",
@@ -59,21 +72,29 @@ const JOIN_ORDER: readonly NamespaceType[] = [
 export function planNamespaces(namespaces: readonly LinuxNamespace[]): NamespacePlan {
   const wanted = byType(namespaces);
   const isNew = (type: NamespaceType) => wanted.has(type) && wanted.get(type)?.join === undefined;
-  const flagsOf = (types: readonly NamespaceType[]) =>
+  const flagsOf = (...types: readonly NamespaceType[]) =>
     types.filter(isNew).reduce((flags, type) => flags | NAMESPACES[type].flag, 0);
   const joins = JOIN_ORDER.flatMap((type) => wanted.get(type)?.join ?? []);
-  const isCreators = ({ type }: Join) => BY_BIRTH.includes(type) || isNew("user");
+  const user = wanted.get("user")?.join;
+  const hasUser = wanted.has("user");
+  const isStages = ({ type }: Join) => hasUser || BY_BIRTH.includes(type);
+  const hasStage = user !== undefined || isNew("time") || joins.some(isStages);
+  const stage: StagePlan = {
+    joins: joins.filter(isStages),
+    ...(user ? { user } : {}),
+    unshareFlags: flagsOf("user", "time"),
+  };
   return {
-    creatorJoins: joins.filter(isCreators),
-    cloneFlags: flagsOf(isNew("user") ? BY_CLONING : [...BY_CLONING, "ipc"]),
-    joins: joins.filter((join) => !isCreators(join)),
-    unshareFlags: flagsOf(isNew("user") ? [...BY_UNSHARING, "ipc"] : BY_UNSHARING),
+    ...(hasStage ? { stage } : {}),
+    cloneFlags: flagsOf(...BY_CLONING, ...only(!hasStage, "user"), ...only(!hasUser, "ipc")),
+    joins: joins.filter((join) => !isStages(join)),
+    unshareFlags: flagsOf("cgroup", ...only(hasUser, "ipc")),
+    hasUser,
+    mounts: isNew("mount") ? "own" : wanted.has("mount") ? "joined" : "creators",
   };
 }
 
-/** Whether the container gets a user namespace of its own. */
-export const makesUserNamespace = ({ cloneFlags }: NamespacePlan): boolean =>
-  (cloneFlags & CLONE_NEWUSER) !== 0;
+const only = (isSo: boolean, type: NamespaceType): NamespaceType[] => (isSo ? [type] : []);
 
 function byType(namespaces: readonly LinuxNamespace[]): Map<NamespaceType, { join?: Join }> {
   const wanted = new Map<NamespaceType, { join?: Join }>();
@@ -100,7 +121,8 @@ export function openNamespaces(joins: readonly Join[]): OpenedNamespace[] {
   return joins.map((join) => {
     const { flag } = NAMESPACES[join.type];
     const fd = doing(`opening the ${join.type} namespace ${join.path}`, join.pointer, () =>
-      open(join.path, O_RDONLY),
+      // Without waiting, should it be a FIFO.
+      open(join.path, O_RDONLY | O_NONBLOCK),
     );
     if (kindOf(fd) !== flag)
       throw new Failure(`${join.path} is not a ${join.type} namespace`, { pointer: join.pointer });

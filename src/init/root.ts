@@ -42,9 +42,9 @@ const PROPAGATION: Readonly<Record<string, number>> = {
   runbindable: MS_UNBINDABLE | MS_REC,
 };
 
-/** linux.rootfsPropagation as MS_*; the default keeps mounts of the container out of the host, not the other way. */
+/** linux.rootfsPropagation as MS_*, 0 if there is none. */
 export function rootPropagation(name: string | undefined): number {
-  const flags = name ? PROPAGATION[name] : MS_SLAVE | MS_REC;
+  const flags = name ? PROPAGATION[name] : 0;
   if (flags === undefined)
     throw new Failure(`there is no mount propagation "${name}"`, {
       pointer: "/linux/rootfsPropagation",
@@ -54,20 +54,23 @@ export function rootPropagation(name: string | undefined): number {
 
 /**
  * Sets the propagation of what the namespace inherited and makes the root filesystem a mount of its own, as pivot_root
- * wants it. Returns its descriptor, the root for `openInRoot`.
+ * wants it. Unless it is to be a slave, it is private, as with runc; by default the host's other mounts reach the
+ * container, and not the other way. Returns its descriptor, the root for `openInRoot`.
  */
 export function prepareRoot(rootfs: string, propagation: number, openSource: OpenSource): number {
   // Nothing could be bound from an unbindable tree: that is for the root alone, at the end.
-  const inherited = (propagation & MS_UNBINDABLE) !== 0 ? MS_SLAVE | MS_REC : propagation;
+  const isDefault = propagation === 0 || (propagation & MS_UNBINDABLE) !== 0;
+  const inherited = isDefault ? MS_SLAVE | MS_REC : propagation;
+  const kind = (propagation & MS_SLAVE) !== 0 ? MS_SLAVE : MS_PRIVATE;
   const isCutOff = (inherited & MS_REC) !== 0 && (inherited & MS_SHARED) === 0;
   doing("setting the mount propagation", "/linux/rootfsPropagation", () => {
     mount(null, "/", null, inherited);
-    if (!isCutOff) makeParentPrivate(rootfs);
+    if (!isCutOff) cutOffParent(rootfs, kind);
   });
   return doing(`mounting the root filesystem ${rootfs}`, "/root/path", () =>
     using(openSource(rootfs), (directory) => {
       const root = cloneMount(directory, AT_RECURSIVE);
-      if (!isCutOff) setMountAttributes(root, { propagation: MS_PRIVATE }, true);
+      if (!isCutOff || isDefault) setMountAttributes(root, { propagation: kind }, !isCutOff);
       attachMount(root, directory);
       return root;
     }),
@@ -75,17 +78,17 @@ export function prepareRoot(rootfs: string, propagation: number, openSource: Ope
 }
 
 /**
- * The mount that the root filesystem lies on becomes private: pivot_root refuses a shared one, and what is mounted in the
- * container would appear on the host.
+ * The mount that the root filesystem lies on becomes private, or a slave: pivot_root refuses a shared one, and what is
+ * mounted in the container would appear on the host.
  */
-function makeParentPrivate(rootfs: string): void {
+function cutOffParent(rootfs: string, kind: number): void {
   const parent = mountInfo()
     .filter(({ mountPoint }) => contains(mountPoint, rootfs))
     .reduce(
       (longest, { mountPoint }) => (mountPoint.length >= longest.length ? mountPoint : longest),
       "/",
     );
-  mount(null, parent, null, MS_PRIVATE);
+  mount(null, parent, null, kind);
 }
 
 /** Makes `root`, mounted on the path `rootfs`, the root of this mount namespace and lets go of the old one. */
@@ -145,12 +148,12 @@ function unmountOrHide(mountPoint: string): void {
   }
 }
 
-/** linux.rootfsPropagation of the root itself: what is mounted in it so far keeps its own. */
+/** linux.rootfsPropagation of the root itself, and in its recursive forms of all that is mounted in it. */
 export function shareRoot(root: number, propagation: number): void {
   const type = propagation & (MS_SHARED | MS_UNBINDABLE);
   if (type !== 0)
     doing("setting the root's propagation", "/linux/rootfsPropagation", () =>
-      setMountAttributes(root, { propagation: type }),
+      setMountAttributes(root, { propagation: type }, (propagation & MS_REC) !== 0),
     );
 }
 

@@ -2,14 +2,18 @@
 
 import {
   _LINUX_CAPABILITY_VERSION_3,
+  CAP_SETGID,
   EINVAL,
   ENOSYS,
+  EPERM,
   KEYCTL_JOIN_SESSION_KEYRING,
   PR_CAP_AMBIENT,
   PR_CAP_AMBIENT_CLEAR_ALL,
   PR_CAP_AMBIENT_RAISE,
   PR_CAPBSET_DROP,
+  SYS_capget,
   SYS_capset,
+  SYS_getegid,
   SYS_geteuid,
   SYS_keyctl,
   SYS_prctl,
@@ -27,12 +31,16 @@ import { prctl } from "./process.ts";
 import { struct } from "./struct.ts";
 
 export const geteuid = (): number => syscall(SYS_geteuid);
+export const getegid = (): number => syscall(SYS_getegid);
 
 /** The map of a user namespace in which every id is what it is for the kernel (user_namespaces(7)). */
 const ALL_IDS = /^\s*0\s+0\s+4294967295\s*$/;
 
 /** Whether the caller's privilege is that of a user namespace only, and not the machine's. */
 export const inUserNamespace = (): boolean => !ALL_IDS.test(readText("/proc/self/uid_map"));
+
+/** Whether the caller has nothing of the machine's privilege: a user, or root of a user namespace only. */
+export const isRootless = (): boolean => geteuid() !== 0 || inUserNamespace();
 
 export function setsid(): void {
   check(syscall(SYS_setsid), "setsid");
@@ -41,8 +49,15 @@ export function setsid(): void {
 /** Returns the mask that was. */
 export const umask = (mask: number): number => syscall(SYS_umask, mask);
 
-export function setGroups(gids: readonly number[]): void {
-  check(syscall(SYS_setgroups, gids.length, new Uint32Array(gids)), "setgroups", gids.join(" "));
+/**
+ * Sets the supplementary groups; false where the user namespace denies setgroups(2) for ever, as one does that a user has
+ * made without help (user_namespaces(7)): they stay as they are then.
+ */
+export function setGroups(gids: readonly number[]): boolean {
+  const result = syscall(SYS_setgroups, gids.length, new Uint32Array(gids));
+  if (result === -EPERM && hasCapability(CAP_SETGID)) return false;
+  check(result, "setgroups", gids.join(" "));
+  return true;
 }
 
 /** Real, effective and saved. */
@@ -93,6 +108,16 @@ export function setCapabilities({ effective, permitted, inheritable }: ThreadCap
   });
   const header = userCapHeader.pack({ version: _LINUX_CAPABILITY_VERSION_3 });
   check(syscall(SYS_capset, header, words), "capset");
+}
+
+/** Whether a capability is effective in the calling process, in its user namespace (capget(2)). */
+export function hasCapability(capability: number): boolean {
+  const words = new Uint32Array(6);
+  const header = userCapHeader.pack({ version: _LINUX_CAPABILITY_VERSION_3 });
+  check(syscall(SYS_capget, header, words), "capget");
+  // The effective set is the first of three, which come once for the low and once for the high half.
+  const half = words[capability < 32 ? 0 : 3] as number;
+  return ((half >>> (capability % 32)) & 1) === 1;
 }
 
 /** False for a capability that this kernel does not have (EINVAL). */

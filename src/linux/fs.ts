@@ -16,6 +16,7 @@ import {
   RESOLVE_IN_ROOT,
   RESOLVE_NO_MAGICLINKS,
   SEEK_SET,
+  STATX_ATTR_MOUNT_ROOT,
   STATX_BASIC_STATS,
   STATX_MNT_ID,
   SYS_close,
@@ -220,23 +221,25 @@ export function writeText(
   using(openAt(dir, path, flags, { mode }), (fd) => writeAll(fd, text));
 }
 
-export function mkdirAt(dir: number, name: string, mode: number): void {
+export function mkdirAt(dir: number, name: Path, mode: number): void {
   check(syscall(SYS_mkdirat, dir, name, mode), "mkdirat", name);
 }
 
 /** mknodat(2); `mode` holds the type too, `device` is of `makedev`. */
-export function mknodAt(dir: number, name: string, mode: number, device = 0): void {
+export function mknodAt(dir: number, name: Path, mode: number, device = 0): void {
   check(syscall(SYS_mknodat, dir, name, mode, device), "mknodat", name);
 }
 
 /** The device number that mknod(2) takes. Throws a RangeError beyond its 12 and 20 bits, of which it would make others. */
 export function makedev(major: number, minor: number): number {
-  if (major > 0xfff || minor > 0xfffff)
-    throw new RangeError(`there is no device ${major}:${minor}: the numbers end at 4095:1048575`);
+  if (major < 0 || major > 0xfff || minor < 0 || minor > 0xfffff)
+    throw new RangeError(
+      `there is no device ${major}:${minor}: the numbers go from 0:0 to 4095:1048575`,
+    );
   return ((minor & 0xff) | (major << 8) | ((minor & 0xfff00) << 12)) >>> 0;
 }
 
-export function symlinkAt(target: string, dir: number, name: string): void {
+export function symlinkAt(target: Path, dir: number, name: Path): void {
   check(syscall(SYS_symlinkat, target, dir, name), "symlinkat", target, name);
 }
 
@@ -279,7 +282,7 @@ export function chown(fd: number, uid: number, gid: number): void {
   check(syscall(SYS_fchown, fd, uid, gid), "fchown", fd, uid, gid);
 }
 
-export function chownAt(dir: number, name: string, uid: number, gid: number): void {
+export function chownAt(dir: number, name: Path, uid: number, gid: number): void {
   check(
     syscall(SYS_fchownat, dir, name, uid, gid, AT_SYMLINK_NOFOLLOW),
     "fchownat",
@@ -337,6 +340,8 @@ const statxBuffer = struct({
   mountId: "u64",
 });
 const STATX_SIZE = 256;
+/** Seconds and nanoseconds; in statx(2) the upper half of these is padding, and 0. */
+const TIMESPEC_SIZE = 16;
 
 /** What statx(2) found, read from its buffer field by field, as it is asked for. */
 export class Status {
@@ -372,6 +377,25 @@ export class Status {
     return statxBuffer.get(this.#bytes, "ino");
   }
 
+  /** When its content was last changed, in seconds since 1970. */
+  get modified(): number {
+    return statxBuffer.get(this.#bytes, "mtime");
+  }
+
+  /** Access and modification, each as a struct timespec (utimensat(2)). */
+  get times(): Uint8Array {
+    const [access, modification] = [statxBuffer.offset("atime"), statxBuffer.offset("mtime")];
+    const times = new Uint8Array(2 * TIMESPEC_SIZE);
+    times.set(this.#bytes.subarray(access, access + TIMESPEC_SIZE));
+    times.set(this.#bytes.subarray(modification, modification + TIMESPEC_SIZE), TIMESPEC_SIZE);
+    return times;
+  }
+
+  /** Whether it is where a mount begins. */
+  get isMountRoot(): boolean {
+    return (statxBuffer.get(this.#bytes, "attributes") & STATX_ATTR_MOUNT_ROOT) !== 0;
+  }
+
   /** The mount through which it is seen. */
   get mountId(): number {
     return statxBuffer.get(this.#bytes, "mountId");
@@ -392,7 +416,7 @@ export interface DeviceNumber {
 }
 
 /** statx(2) of a name, not followed if it is a link; the empty name is the descriptor itself. */
-export function statAt(dir: number, name: string): Status {
+export function statAt(dir: number, name: Path): Status {
   const bytes = new Uint8Array(STATX_SIZE);
   const flags = AT_SYMLINK_NOFOLLOW | AT_EMPTY_PATH;
   check(

@@ -4,10 +4,13 @@ import {
   AT_EMPTY_PATH,
   AT_RECURSIVE,
   FSCONFIG_CMD_CREATE,
+  FSCONFIG_CMD_RECONFIGURE,
   FSCONFIG_SET_FLAG,
   FSCONFIG_SET_STRING,
   FSMOUNT_CLOEXEC,
   FSOPEN_CLOEXEC,
+  FSPICK_CLOEXEC,
+  FSPICK_EMPTY_PATH,
   MOVE_MOUNT_F_EMPTY_PATH,
   MOVE_MOUNT_T_EMPTY_PATH,
   OPEN_TREE_CLOEXEC,
@@ -15,6 +18,7 @@ import {
   SYS_fsconfig,
   SYS_fsmount,
   SYS_fsopen,
+  SYS_fspick,
   SYS_mount,
   SYS_mount_setattr,
   SYS_move_mount,
@@ -27,7 +31,7 @@ import { syscall } from "#host";
 import { check, Errno } from "./errno.ts";
 import { close } from "./fs.ts";
 import { struct } from "./struct.ts";
-import { decode } from "./text.ts";
+import { decode, encode } from "./text.ts";
 
 /** mount(2); for propagation changes and what the new calls cannot do. */
 export function mount(
@@ -50,6 +54,15 @@ export function pivotRoot(newRoot: string, putOld: string): void {
 
 /** A parameter of a filesystem; without a value it is a flag. */
 export type FsParameter = readonly [key: string, value?: string];
+
+/** fsconfig(2): a string has at most 256 bytes, with its NUL. */
+const MAX_VALUE = 255;
+
+/** Whether a parameter is longer than fsconfig(2) takes. */
+export const isTooLong = ([key, value = ""]: FsParameter): boolean =>
+  // A character has at most three bytes for each of its UTF-16 units.
+  (key.length > MAX_VALUE / 3 && encode(key).length > MAX_VALUE) ||
+  (value.length > MAX_VALUE / 3 && encode(value).length > MAX_VALUE);
 
 /**
  * Makes a filesystem and a detached mount of it (fsopen, fsconfig, fsmount). `attributes` are MOUNT_ATTR_*. Returns
@@ -75,6 +88,23 @@ export function createMount(
   }
 }
 
+/** Changes parameters of a filesystem that is mounted, for all its mounts (fspick). `mount` names the root of one. */
+export function reconfigureFilesystem(mount: number, parameters: readonly FsParameter[]): void {
+  const flags = FSPICK_CLOEXEC | FSPICK_EMPTY_PATH;
+  const context = check(syscall(SYS_fspick, mount, "", flags), "fspick", mount);
+  try {
+    for (const [key, value] of parameters) configure(context, key, value);
+    checkContext(
+      context,
+      syscall(SYS_fsconfig, context, FSCONFIG_CMD_RECONFIGURE, null, null, 0),
+      "fsconfig reconfigure",
+      mount,
+    );
+  } finally {
+    close(context);
+  }
+}
+
 function configure(context: number, key: string, value: string | undefined): void {
   const command = value === undefined ? FSCONFIG_SET_FLAG : FSCONFIG_SET_STRING;
   const result = syscall(SYS_fsconfig, context, command, key, value ?? null, 0);
@@ -82,7 +112,7 @@ function configure(context: number, key: string, value: string | undefined): voi
 }
 
 /** Adds the messages that can be read from a filesystem context (fsopen(2)) to the errno. */
-function checkContext(context: number, result: number, call: string, what: string): void {
+function checkContext(context: number, result: number, call: string, what: string | number): void {
   if (result >= 0) return;
   const error = new Errno(-result, call, [what]);
   const log = contextLog(context);
@@ -127,6 +157,8 @@ export interface MountAttributes {
   clear?: number;
   /** One of MS_SHARED, MS_SLAVE, MS_PRIVATE, MS_UNBINDABLE. */
   propagation?: number;
+  /** With MOUNT_ATTR_IDMAP: the user namespace's descriptor. */
+  userNamespace?: number;
 }
 
 /** mount_setattr(2) on the mount of a descriptor; `recursive` includes all mounts below. */
@@ -135,8 +167,13 @@ export function setMountAttributes(
   attributes: MountAttributes,
   recursive = false,
 ): void {
-  const { set = 0, clear = 0, propagation = 0 } = attributes;
-  const attr = mountAttr.pack({ attr_set: set, attr_clr: clear, propagation });
+  const { set = 0, clear = 0, propagation = 0, userNamespace = 0 } = attributes;
+  const attr = mountAttr.pack({
+    attr_set: set,
+    attr_clr: clear,
+    propagation,
+    userns_fd: userNamespace,
+  });
   const flags = AT_EMPTY_PATH | (recursive ? AT_RECURSIVE : 0);
   check(syscall(SYS_mount_setattr, fd, "", flags, attr, attr.length), "mount_setattr", fd);
 }

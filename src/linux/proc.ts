@@ -56,7 +56,11 @@ export interface ProcessStatus {
   state: string;
   /** When the process began, in clock ticks since boot: with the pid, its identity. */
   startTime: number;
+  /** Whether it has ever called execve(2) with success since it was made: PF_FORKNOEXEC (linux/sched.h) is gone then. */
+  hasExecuted: boolean;
 }
+
+const PF_FORKNOEXEC = 0x40;
 
 /** A process's state and start time from /proc/<pid>/stat, or undefined if there is none. */
 export function processStatus(pid: number): ProcessStatus | undefined {
@@ -65,9 +69,13 @@ export function processStatus(pid: number): ProcessStatus | undefined {
   const line = fd === undefined ? undefined : unless([ESRCH], () => using(fd, () => readBytes(fd)));
   if (line === undefined) return undefined;
   // The name is whatever bytes the process chose; the fields go on after its last parenthesis. Field 3 is the state,
-  // field 22 the start time.
+  // field 9 the flags, field 22 the start time.
   const fields = decode(line.subarray(line.lastIndexOf(CLOSING_PARENTHESIS) + 2)).split(" ");
-  return { state: fields[0] as string, startTime: Number(fields[19]) };
+  return {
+    state: fields[0] as string,
+    startTime: Number(fields[19]),
+    hasExecuted: (Number(fields[6]) & PF_FORKNOEXEC) === 0,
+  };
 }
 
 export const isDead = (status: ProcessStatus): boolean =>

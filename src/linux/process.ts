@@ -3,6 +3,7 @@
 import {
   CLD_EXITED,
   CLONE_INTO_CGROUP,
+  CLONE_PARENT,
   CLONE_PIDFD,
   EINTR,
   EINVAL,
@@ -14,6 +15,7 @@ import {
   SYS_exit_group,
   SYS_getpid,
   SYS_kill,
+  SYS_pidfd_getfd,
   SYS_pidfd_open,
   SYS_pidfd_send_signal,
   SYS_prctl,
@@ -65,7 +67,8 @@ export function spawn({ flags = 0, cgroup }: SpawnPlan, child: () => never): Chi
   const args = cloneArgs.pack({
     flags: allFlags,
     pidfd,
-    exit_signal: SIGCHLD,
+    // A sibling tells their parent in the way that its maker would (clone(2)).
+    exit_signal: (flags & CLONE_PARENT) === 0 ? SIGCHLD : 0,
     cgroup: cgroup ?? 0,
   });
   const pid = check(fork(args, child), "clone3");
@@ -97,9 +100,10 @@ export function ownEnvironment(): Uint8Array[] {
   return entries;
 }
 
-/** exit_group(2). */
+/** exit_group(2). Throws where a seccomp filter refuses even that: then the engine's end ends the process (`spawn`). */
 export function exit(status: number): never {
-  for (;;) syscall(SYS_exit_group, status);
+  syscall(SYS_exit_group, status);
+  throw new Error("exit_group is refused");
 }
 
 export const getpid = (): number => syscall(SYS_getpid);
@@ -147,6 +151,14 @@ export const describeEnding = (ending: Ending): string =>
 export function pidfdOpen(pid: number): number {
   const result = syscall(SYS_pidfd_open, pid, 0);
   return check(result === -EINVAL ? -ESRCH : result, "pidfd_open", pid);
+}
+
+/**
+ * A copy of another process's descriptor, close-on-exec (pidfd_getfd(2)). Throws Errno: EBADF if it has no such one, EPERM
+ * if the caller must not look into it.
+ */
+export function pidfdGetfd(pidfd: number, descriptor: number): number {
+  return check(syscall(SYS_pidfd_getfd, pidfd, descriptor, 0), "pidfd_getfd", descriptor);
 }
 
 /** False if the process has ended. */

@@ -67,6 +67,14 @@ export function listenAt(path: string, type: number): number {
   });
 }
 
+/** A socket for messages that come to a path, which must not exist yet. */
+export function bindAt(path: string, type: number): number {
+  const address = unixAddress(path);
+  return unixSocket(type, (fd) => {
+    check(syscall(SYS_bind, fd, address, address.length), "bind", path);
+  });
+}
+
 export function connectTo(path: string, type: number): number {
   const address = unixAddress(path);
   return unixSocket(type, (fd) => {

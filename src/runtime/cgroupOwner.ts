@@ -1,11 +1,12 @@
 /** Whose a container's cgroup is to be (config-linux.md, "Cgroup ownership"). */
 import type { Mount, Spec } from "@opencontainers-types";
 import { hostId } from "../init/idMappings.ts";
+import { geteuid } from "../linux/credentials.ts";
 import { cleanPath } from "../linux/path.ts";
 
 /**
  * The host's uid of the container's user, if the container has a cgroup namespace of its own and sees the group in it
- * read-write; undefined if the group stays root's.
+ * read-write; undefined if the group stays its maker's.
  */
 export function cgroupOwner({ process, mounts = [], linux = {} }: Spec): number | undefined {
   const isPrivate = linux.namespaces?.some(({ type, path }) => type === "cgroup" && !path);
@@ -13,7 +14,7 @@ export function cgroupOwner({ process, mounts = [], linux = {} }: Spec): number 
   const uid = process?.user?.uid ?? 0;
   const hasUserNamespace = linux.namespaces?.some(({ type }) => type === "user");
   const owner = hasUserNamespace ? hostId(linux.uidMappings ?? [], uid) : uid;
-  return owner === 0 ? undefined : owner;
+  return owner === geteuid() ? undefined : owner;
 }
 
 const isWritableCgroup = ({ destination, source, type, options = [] }: Mount): boolean =>

@@ -1,11 +1,14 @@
-/** What a config.json must fulfil beyond its schema: parts that need each other, and parts that are not built yet. */
-import type { LinuxNamespace, Process, Spec } from "@opencontainers-types";
+/** What a config.json must fulfil beyond its schema: parts that need each other. */
+import type { Linux, LinuxNamespace, Process, Spec } from "@opencontainers-types";
 import { O_RDONLY } from "#abi";
+import { load } from "#host";
 import { Failure } from "../failure.ts";
 import type { OpenedNamespace } from "../init/namespaces.ts";
-import { sysctlNamespace, sysctlPointer } from "../init/sysctl.ts";
+import { sysctlNamespace } from "../init/sysctl.ts";
 import { open, stat, using } from "../linux/fs.ts";
 import { NAMESPACES } from "../linux/namespaces.ts";
+import { encode } from "../linux/text.ts";
+import { checkSysctls } from "./sysctlChecks.ts";
 import { checkUserNamespace } from "./userNamespaceChecks.ts";
 
 /** Checks a config that keeps to its schema. Returns its process. Throws a Failure. */
@@ -13,43 +16,69 @@ export function checkConfig(config: Spec): Process {
   const { process, root, linux } = config;
   if (!process) throw new Failure("config.json has no process to run", { pointer: "/process" });
   if (!process.args?.length || process.args[0] === "")
-    throw new Failure("process.args names no program", { pointer: "/process/args" });
+    throw new Failure("process.args names no program", {
+      pointer: "/process/args",
+      hint: process.commandLine ? "commandLine is for Windows: give args" : undefined,
+    });
   if (!root?.path) throw new Failure("config.json has no root filesystem", { pointer: "/root" });
   const isPrivate = (type: string) =>
     linux?.namespaces?.some((namespace) => namespace.type === type) ?? false;
-  if (!isPrivate("mount"))
-    throw new Failure(
-      "a container without a mount namespace of its own is not supported by this version of tsrun",
-      {
-        pointer: "/linux/namespaces",
-        hint: 'add {"type": "mount"}',
-      },
-    );
-  refuseJoinedMounts(linux?.namespaces ?? []);
+  const mounts = linux?.namespaces?.find(({ type }) => type === "mount");
+  if (!mounts || mounts.path) checkSharedMounts(config, mounts);
   checkNames(config, isPrivate("uts"));
-  checkSysctls(linux?.sysctl ?? {}, isPrivate);
+  checkSysctls(config);
+  checkTimeOffsets(linux ?? {});
   checkProcess(process);
-  refuseUnsupported(config);
+  checkTerminalSize(process);
+  checkScheduling(process);
+  if (linux?.memoryPolicy)
+    load(import("./memoryPolicyChecks.ts")).checkMemoryPolicy(linux.memoryPolicy);
   checkUserNamespace(config);
+  if (Object.keys(linux?.netDevices ?? {}).length > 0)
+    load(import("./netDeviceChecks.ts")).checkNetDevices(linux ?? {});
   return process;
 }
 
-/** Its root would be pivoted away under those who live in it. */
-function refuseJoinedMounts(namespaces: readonly LinuxNamespace[]): void {
-  const i = namespaces.findIndex(({ type, path }) => type === "mount" && path);
-  if (i >= 0)
-    throw new Failure("joining a mount namespace is not supported by this version of tsrun", {
-      pointer: `/linux/namespaces/${i}/path`,
-    });
+/** Checks that this machine has what a config asks for that not every kernel and processor has. Throws a Failure. */
+export function checkMachine({ process, linux }: Spec): void {
+  if (process?.apparmorProfile || process?.selinuxLabel)
+    load(import("./labelChecks.ts")).checkLabels(process);
+  if (linux?.intelRdt) load(import("./intelRdt.ts")).checkIntelRdt(linux.intelRdt);
 }
 
-/** What is set through a namespace must not reach the host's by the way of a path to it. Throws a Failure. */
+/** What would be done to those who live in the mount namespace too. */
+function checkSharedMounts({ linux = {} }: Spec, joined: LinuxNamespace | undefined): void {
+  const refuse = (what: string, pointer: string) => {
+    throw new Failure(`${what} in a mount namespace that is not the container's own`, {
+      pointer,
+      hint: 'add {"type": "mount"} without a path to linux.namespaces',
+    });
+  };
+  if (linux.rootfsPropagation)
+    refuse("setting the root's propagation would reach others", "/linux/rootfsPropagation");
+  if (joined) return;
+  // As with runc.
+  for (const name of ["maskedPaths", "readonlyPaths"] as const)
+    if (linux[name]?.length) refuse("paths cannot be protected", `/linux/${name}`);
+  if (linux.namespaces?.some(({ type }) => type === "user"))
+    refuse("the root of a user namespace may not mount", "/linux/namespaces");
+}
+
+/**
+ * What is set through a namespace must not reach the host's by the way of a path to it. Nor may mounts: in a namespace that
+ * is joined, they stay when the container has gone. Throws a Failure.
+ */
 export function checkJoined(
   { hostname, domainname, linux }: Spec,
   joined: readonly OpenedNamespace[],
 ): void {
   const sysctls = Object.keys(linux?.sysctl ?? {}).map(sysctlNamespace);
-  const set = new Set([...sysctls, hostname || domainname ? "uts" : undefined]);
+  const set = new Set([
+    ...sysctls,
+    hostname || domainname ? "uts" : undefined,
+    Object.keys(linux?.netDevices ?? {}).length > 0 ? "network" : undefined,
+    "mount",
+  ]);
   for (const { fd, join } of joined.filter(({ join }) => set.has(join.type))) {
     const own = open(`/proc/self/ns/${NAMESPACES[join.type].file}`, O_RDONLY);
     if (using(own, stat).ino === stat(fd).ino)
@@ -57,12 +86,24 @@ export function checkJoined(
         `${join.path} is the host's own, and config.json would change what belongs to it`,
         {
           pointer: join.pointer,
+          hint:
+            join.type === "mount"
+              ? "leave the mount namespace out: the mounts go with the container then"
+              : undefined,
         },
       );
   }
 }
 
+/** sethostname(2), setdomainname(2): __NEW_UTS_LEN. */
+const NAME_MAX = 64;
+
 function checkNames({ hostname, domainname }: Spec, hasUts: boolean): void {
+  for (const [field, name = ""] of Object.entries({ hostname, domainname }))
+    if (name.includes("\0") || encode(name).length > NAME_MAX)
+      throw new Failure(`the ${field} has more than ${NAME_MAX} bytes, or a NUL character`, {
+        pointer: `/${field}`,
+      });
   if (hasUts) return;
   const hint = 'add {"type": "uts"} to linux.namespaces, or remove the name';
   if (hostname)
@@ -77,8 +118,8 @@ function checkNames({ hostname, domainname }: Spec, hasUts: boolean): void {
     });
 }
 
-/** "Duplicate entries … MUST generate an error" (specification, "POSIX process"); and C strings end at a NUL. */
-function checkProcess({ rlimits = [], args = [], env = [] }: Process): void {
+/** "Duplicate entries … MUST generate an error" (specification, "POSIX process"). */
+function checkProcess({ rlimits = [], env = [] }: Process): void {
   rlimits.forEach(({ type }, i) => {
     if (rlimits.findIndex((other) => other.type === type) !== i)
       throw new Failure(`the resource limit ${type} is given twice`, {
@@ -93,61 +134,34 @@ function checkProcess({ rlimits = [], args = [], env = [] }: Process): void {
         pointer: `/process/env/${nameless}`,
       },
     );
-  for (const [name, strings] of Object.entries({ args, env })) {
-    const i = strings.findIndex((text) => text.includes("\0"));
-    if (i >= 0)
-      throw new Failure("a string with a NUL character cannot be passed to a program", {
-        pointer: `/process/${name}/${i}`,
+}
+
+/** Of a terminal's rows and columns: struct winsize (ioctl_tty(2)) has 16 bits for each. */
+const SIZE_MAX = 65_535n;
+
+function checkTerminalSize({ terminal, consoleSize }: Process): void {
+  if (!terminal || !consoleSize) return;
+  for (const name of ["height", "width"] as const)
+    if (BigInt(consoleSize[name]) > SIZE_MAX)
+      throw new Failure(`no terminal has a ${name} of ${consoleSize[name]}`, {
+        pointer: `/process/consoleSize/${name}`,
       });
-  }
 }
 
-function checkSysctls(sysctls: Record<string, string>, isPrivate: (type: string) => boolean): void {
-  for (const name of Object.keys(sysctls)) {
-    const pointer = sysctlPointer(name);
-    const namespace = sysctlNamespace(name);
-    if (namespace === undefined)
-      throw new Failure(`the sysctl ${name} is not one of a namespace`, { pointer });
-    if (!isPrivate(namespace))
-      throw new Failure(
-        `the sysctl ${name} would change the host's without a ${namespace} namespace`,
-        { pointer },
-      );
-  }
+function checkScheduling({ scheduler, execCPUAffinity }: Process): void {
+  if (!scheduler && !execCPUAffinity) return;
+  const { checkAffinity, checkScheduler } = load(import("./schedulingChecks.ts"));
+  if (scheduler) checkScheduler(scheduler);
+  if (execCPUAffinity) checkAffinity(execCPUAffinity);
 }
 
-/** What is not built is refused: a field that is ignored is a lie. */
-function refuseUnsupported({ process, mounts, linux }: Spec): void {
-  const pointers: string[] = [];
-  const refuse = (pointer: string, value: unknown) => {
-    if (asksForSomething(value)) pointers.push(pointer);
-  };
-  refuse("/process/apparmorProfile", process?.apparmorProfile);
-  refuse("/process/selinuxLabel", process?.selinuxLabel);
-  refuse("/process/scheduler", process?.scheduler);
-  refuse("/process/ioPriority", process?.ioPriority);
-  refuse("/process/execCPUAffinity", process?.execCPUAffinity);
-  linux?.namespaces?.forEach(({ type, path }, i) => {
-    refuse(`/linux/namespaces/${i}`, type === "time" || (type === "user" && path));
+/** Offsets are a new namespace's: in one that has processes they are fixed (time_namespaces(7)). */
+function checkTimeOffsets({ timeOffsets, namespaces = [] }: Linux): void {
+  if (!timeOffsets || Object.keys(timeOffsets).length === 0) return;
+  const time = namespaces.find(({ type }) => type === "time");
+  if (time && !time.path) return;
+  throw new Failure("clocks can be moved in a new time namespace only", {
+    pointer: "/linux/timeOffsets",
+    hint: time ? "remove the offsets, or the path" : 'add {"type": "time"} to linux.namespaces',
   });
-  refuse("/linux/timeOffsets", linux?.timeOffsets);
-  refuse("/linux/netDevices", linux?.netDevices);
-  refuse("/linux/seccomp", linux?.seccomp);
-  refuse("/linux/intelRdt", linux?.intelRdt);
-  refuse("/linux/memoryPolicy", linux?.memoryPolicy);
-  refuse("/linux/mountLabel", linux?.mountLabel);
-  mounts?.forEach(({ uidMappings, gidMappings }, i) => {
-    refuse(`/mounts/${i}/uidMappings`, uidMappings);
-    refuse(`/mounts/${i}/gidMappings`, gidMappings);
-  });
-  if (pointers.length > 0)
-    throw new Failure(
-      `config.json asks for what this version of tsrun does not do: ${pointers.join(", ")}`,
-    );
-}
-
-/** Engines write empty lists, objects and strings for what they do not ask for. */
-function asksForSomething(value: unknown): boolean {
-  if (Array.isArray(value)) return value.length > 0;
-  return typeof value === "object" ? Object.keys(value ?? {}).length > 0 : Boolean(value);
 }

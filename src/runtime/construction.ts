@@ -2,8 +2,10 @@
 import type { Setting } from "../cgroup/resources/setting.ts";
 import type { NamespacePlan } from "../init/namespaces.ts";
 import type { Child } from "../linux/process.ts";
+import type { PlannedFilter } from "../seccomp/filter.ts";
 import type { Bundle } from "./bundle.ts";
 import type { Context, CreateOptions } from "./context.ts";
+import type { NetDevices } from "./netDevices.ts";
 import type { StateDirectory, StoredState } from "./store.ts";
 
 export interface Construction {
@@ -15,6 +17,9 @@ export interface Construction {
   state: StoredState;
   /** What is to be set in its cgroup. */
   settings: Setting[];
+  /** What linux.seccomp asks for. */
+  seccomp: PlannedFilter | undefined;
   child?: Child;
+  netDevices?: NetDevices;
   terminal?: number;
 }

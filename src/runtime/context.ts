@@ -1,9 +1,13 @@
 /** What the global options say to every command. */
+import type { Caller } from "./caller.ts";
 
 export interface Context {
   /** The directory that holds a state directory per container, such as /run/tsrun. */
   root: string;
   cgroupManager: CgroupManager;
+  caller: Caller;
+  /** Where a service manager waits to hear that the container is ready: $NOTIFY_SOCKET (sd_notify(3)). */
+  notifySocket?: string | undefined;
   /** Tells the user of something that did not go as asked but does not stop the command. */
   warn: (message: string) => void;
 }

@@ -1,7 +1,7 @@
 /** `delete`: removes a container that has ended, or with `force` any. */
 
+import { load } from "#host";
 import { Failure } from "../failure.ts";
-import { runHook } from "../init/hooks.ts";
 import type { Context } from "./context.ts";
 import { destroy } from "./destroy.ts";
 import { hookState, refuseWhileCreating, statusOf } from "./status.ts";
@@ -56,7 +56,10 @@ export function removeLocked(
 
 /** "If any poststop hook fails, the runtime MUST log a warning, but the remaining hooks and lifecycle continue". */
 export function runPoststopHooks(context: Context, state: StoredState): void {
-  state.hooks.poststop?.forEach((hook, i) => {
+  const { poststop = [] } = state.hooks;
+  if (poststop.length === 0) return;
+  const { runHook } = load(import("../init/hooks.ts"));
+  poststop.forEach((hook, i) => {
     try {
       runHook("poststop", hook, i, hookState(state, "stopped"));
     } catch (error) {

@@ -23,6 +23,9 @@ export function destroy(directory: StateDirectory, state: StoredState | undefine
   const cgroup = own ?? (state && unclaimedGroup(state));
   const warnings = state?.scope ? forgetScope(state.scope, cgroup) : [];
   if (cgroup !== undefined) removeCgroup(cgroup);
+  if (state?.resctrl) load(import("./intelRdt.ts")).removeResctrl(directory.id, state.resctrl);
+  if (state?.rootMount !== undefined)
+    load(import("../init/sharedMounts.ts")).unmountSharedRoot(state.rootfs, state.rootMount);
   directory.remove();
   return warnings;
 }

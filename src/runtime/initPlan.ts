@@ -1,28 +1,38 @@
 /** What the container's process is told before it is made. */
+import type { Linux } from "@opencontainers-types";
 import { load } from "#host";
 import { hierarchyMountPoint } from "../cgroup/hierarchy.ts";
 import { planCapabilities } from "../init/capabilities.ts";
 import type { InitEnd } from "../init/channel.ts";
+import { listenVariables } from "../init/environment.ts";
 import type { InitPlan } from "../init/init.ts";
-import { planMounts } from "../init/mounts.ts";
-import { makesUserNamespace, openNamespaces } from "../init/namespaces.ts";
+import { type MountCircumstances, planMounts } from "../init/mountPlan.ts";
+import { type NamespacePlan, openNamespaces } from "../init/namespaces.ts";
 import { rootPropagation } from "../init/root.ts";
+import type { Bundle } from "./bundle.ts";
 import type { Construction } from "./construction.ts";
+import type { Context } from "./context.ts";
 import { hookState } from "./status.ts";
 
 /** Decides all that can be decided before there is a process. Throws a Failure. */
 export function planInit(
-  { bundle, context, namespaces, options, state }: Construction,
+  { bundle, context, directory, namespaces, options, state, seccomp }: Construction,
   channel: InitEnd,
   awaitsPlacement: boolean,
 ): InitPlan {
   const { config } = bundle;
-  const hasOwnCgroups = config.linux?.namespaces?.some(({ type }) => type === "cgroup");
-  const hostCgroups = hasOwnCgroups ? undefined : hierarchyMountPoint;
   const capabilities = planCapabilities(config.process?.capabilities);
-  const mounts = planMounts(config.mounts ?? [], bundle.path, hostCgroups);
+  const notify = context.notifySocket && load(import("./notifySocket.ts"));
+  const notifyMounts = notify ? [notify.makeNotifyFolder(context, directory)] : [];
+  const host = circumstancesOf(bundle, context, namespaces, state.cgroup);
+  const mounts = planMounts([...(config.mounts ?? []), ...notifyMounts], host);
   for (const name of capabilities.unknown)
     context.warn(`the capability ${name} is unknown and ignored (/process/capabilities)`);
+  const { flags = [] } = config.linux?.personality ?? {};
+  if (flags.length > 0)
+    // "Currently no flag values are supported" (specification, "Personality").
+    context.warn(`the flags ${flags.join(", ")} are ignored (/linux/personality/flags)`);
+  const devices = detachedDevices(config.linux ?? {}, namespaces, context);
   return {
     config,
     process: bundle.process,
@@ -31,20 +41,54 @@ export function planInit(
     mounts,
     namespaces,
     joins: openNamespaces(namespaces.joins),
-    sources: makesUserNamespace(namespaces)
+    idmaps: mounts.some(({ idmap }) => idmap)
+      ? load(import("../init/idmappedMounts.ts")).makeNamespaces(mounts)
+      : [],
+    sources: namespaces.hasUser
       ? load(import("../init/userNamespace.ts")).planSources(
           bundle.rootfs,
           mounts,
           config.linux?.devices ?? [],
+          devices,
         )
       : [],
+    devices,
+    opensSources: context.caller.isUser,
     awaitsPlacement,
     propagation: rootPropagation(config.linux?.rootfsPropagation),
     capabilities,
+    seccomp: seccomp?.filter,
     noPivot: options.noPivot,
     noNewKeyring: options.noNewKeyring,
     preserveFds: options.preserveFds,
-    listenFds: options.listenFds,
+    variables: [...listenVariables(options.listenFds), ...(notify ? [notify.NOTIFY_VARIABLE] : [])],
     channel,
+  };
+}
+
+/** A user's devices are bound from the host. */
+const detachedDevices = (linux: Linux, { hasUser }: NamespacePlan, { caller }: Context) =>
+  hasUser && !caller.isUser && linux.devices?.length
+    ? load(import("../init/detachedDevices.ts")).makeDetachedDevices(linux)
+    : new Map<string, number>();
+
+/** What the mounts depend on beside their own entries. */
+function circumstancesOf(
+  { config, path }: Bundle,
+  { caller, warn }: Context,
+  { hasUser }: NamespacePlan,
+  group: string | undefined,
+): MountCircumstances {
+  const cgroups = config.linux?.namespaces?.find(({ type }) => type === "cgroup");
+  // A cgroup namespace that is joined may be one which the user namespace does not own.
+  const isForeign = hasUser && Boolean(cgroups?.path);
+  return {
+    bundle: path,
+    linux: config.linux ?? {},
+    hasUser,
+    isPrivileged: !caller.isUser,
+    hostCgroups: cgroups ? undefined : hierarchyMountPoint,
+    ownCgroup: () => (isForeign && group ? hierarchyMountPoint() + group : undefined),
+    warn,
   };
 }

@@ -27,7 +27,7 @@ export function inOwnGroup<T>(state: StoredState, use: (group: number) => T): T 
 /** What is said of a container that stays in its creator's group. */
 export const noCgroup = (id: string): Failure =>
   new Failure(`the container ${id} has no cgroup of its own`, {
-    hint: "it was created with --cgroup-manager=disabled",
+    hint: "it was created with --cgroup-manager=disabled, or by a user without a delegated group",
   });
 
 /**

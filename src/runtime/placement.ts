@@ -1,7 +1,6 @@
 /** The cgroup of a container that is being created: chosen, made with the process in it, limited. */
 import type { LinuxResources } from "@opencontainers-types";
 import { load } from "#host";
-import { applyDeviceFilter } from "../cgroup/devices/filter.ts";
 import { type ChosenCgroup, cgroupDrivers } from "../cgroup/driver.ts";
 import type { ResourcePlan } from "../cgroup/resources/plan.ts";
 import { stat } from "../linux/fs.ts";
@@ -9,11 +8,10 @@ import { processStatus } from "../linux/proc.ts";
 import type { Child } from "../linux/process.ts";
 import { cgroupOwner } from "./cgroupOwner.ts";
 import type { Construction } from "./construction.ts";
-import { limitGroup } from "./resources.ts";
 
 /** Chooses the container's group, and what is set in it. */
 export function chooseCgroup(construction: Construction): ChosenCgroup {
-  const { context, options, bundle, namespaces, directory, state } = construction;
+  const { context, options, bundle, directory, state } = construction;
   const { cgroupsPath, resources } = bundle.config.linux ?? {};
   const { settings, warnings } = plan(resources);
   construction.settings = settings;
@@ -23,7 +21,8 @@ export function chooseCgroup(construction: Construction): ChosenCgroup {
     id: options.id,
     settings,
     annotations: bundle.config.annotations ?? {},
-    bornInOtherNamespace: namespaces.creatorJoins.some(({ type }) => type === "cgroup"),
+    // As with runc: what a config asks for is missed, a group as such is not.
+    isOptional: () => !cgroupsPath && settings.length === 0 && context.caller.isRootless(),
   });
   if (cgroup.path === undefined) {
     for (const { file, pointer } of settings)
@@ -61,6 +60,7 @@ export function placeInCgroup(
     });
     // Only by it the group is the container's, should the creation fail from now on.
     if (directory !== undefined) state.cgroupInode = stat(directory).ino;
+    else goWithout(construction);
     return directory;
   } catch (error) {
     // If the group is there now, it is somebody else's: it must not be cleaned up as ours.
@@ -70,9 +70,18 @@ export function placeInCgroup(
   }
 }
 
+function goWithout({ context, state }: Construction): void {
+  delete state.cgroup;
+  if (context.cgroupManager !== "disabled" && !state.endsWithProcess)
+    context.warn(
+      `${state.id} gets no cgroup and no PID namespace of its own: what it leaves running is not found again`,
+    );
+}
+
 /** The limits are for the program; but the process that becomes it, and its hooks, keep to them already, as with runc. */
 export function limit({ bundle, settings, state }: Construction, group: number): void {
-  limitGroup(state, group, settings);
+  if (settings.length > 0) load(import("./resources.ts")).limitGroup(state, group, settings);
+  const { applyDeviceFilter } = load(import("../cgroup/devices/filter.ts"));
   applyDeviceFilter(group, bundle.config.linux?.resources?.devices ?? []);
   const owner = cgroupOwner(bundle.config);
   if (owner !== undefined) load(import("../cgroup/ownership.ts")).giveGroup(group, owner);

@@ -1,13 +1,16 @@
 /** `start`: lets the container's process go on to the program, and learns whether it got there. */
 import { ECONNREFUSED, ECONNRESET, ENOENT, SOCK_SEQPACKET } from "#abi";
+import { load } from "#host";
 import { FAILURE_BYTES, Failure, type FailureData } from "../failure.ts";
-import { runHooks } from "../init/hooks.ts";
+import { FILTERED } from "../init/channel.ts";
 import { isErrno, unless } from "../linux/errno.ts";
 import { unlinkAt, using } from "../linux/fs.ts";
+import { processStatus } from "../linux/proc.ts";
 import { connectTo, receive } from "../linux/socket.ts";
 import { decode } from "../linux/text.ts";
 import type { Context } from "./context.ts";
 import { removeLocked } from "./delete.ts";
+import type { Readiness } from "./notifySocket.ts";
 import { hookState, openForChange } from "./status.ts";
 import { START_SOCKET, type StateDirectory, type StoredState } from "./store.ts";
 
@@ -16,53 +19,85 @@ export function start(context: Context, id: string): void {
   const { directory, state, status } = openForChange(context.root, id);
   if (!state || status !== "created")
     throw new Failure(`the container ${id} is ${status}; only one that is created can be started`);
-  startCreated(context, directory, state);
+  startCreated(context, directory, state)?.await(state);
 }
 
 /**
  * Starts a container whose lock is held, and closes its directory, whatever happens; gives the lock up before the
  * `poststart` hooks run. "If any poststart hook fails, the runtime MUST generate an error, stop the container, and
- * continue the lifecycle at step 12" (specification, "Lifecycle").
+ * continue the lifecycle at step 12" (specification, "Lifecycle"); and so with `startContainer` hooks. Returns where the container will say that it is ready,
+ * if somebody wants to know.
  */
 export function startCreated(
   context: Context,
   directory: StateDirectory,
   state: StoredState,
-): void {
+): Readiness | undefined {
+  let readiness: Readiness | undefined;
   try {
-    release(directory);
+    if (context.notifySocket)
+      readiness = load(import("./notifySocket.ts")).listenForReadiness(context, directory);
+    release(directory, state);
     unlinkAt(directory.fd, START_SOCKET);
   } catch (error) {
-    directory.close();
+    const { isHookFailure } = load(import("../init/hooks.ts"));
+    if (isHookFailure(error, "startContainer")) removeLocked(context, directory, state);
+    else directory.close();
     throw error;
   }
   directory.unlock();
   try {
-    runHooks("poststart", state.hooks.poststart, hookState(state, "running"));
+    runPoststartHooks(state);
   } catch (error) {
     if (directory.lock()) removeLocked(context, directory, state);
     else directory.close();
     throw error;
   }
   directory.close();
+  return readiness;
+}
+
+function runPoststartHooks(state: StoredState): void {
+  const { poststart = [] } = state.hooks;
+  if (poststart.length === 0) return;
+  const { runHooks } = load(import("../init/hooks.ts"));
+  runHooks("poststart", poststart, hookState(state, "running"));
 }
 
 /** Lets the process go on until execve has closed the connection. Throws a Failure that says what kept it from that. */
-function release(directory: StateDirectory): void {
+function release(directory: StateDirectory, state: StoredState): void {
   const connection = unless([ECONNREFUSED, ENOENT], () =>
     connectTo(directory.socketPath(), SOCK_SEQPACKET),
   );
   if (connection === undefined)
     throw new Failure(`the container ${directory.id} does not wait to be started`);
-  const answer = using(connection, answerOn);
-  if (answer !== undefined) throw Failure.from(answer);
+  const [first, second] = using(connection, (fd) => {
+    const answer = answerOn(fd);
+    return [answer, answer === FILTERED ? answerOn(fd) : undefined];
+  });
+  const failure = first === FILTERED ? second : first;
+  if (failure !== undefined) throw Failure.from(JSON.parse(failure) as FailureData);
+  if (first === FILTERED) checkExecuted(state);
+}
+
+/**
+ * Behind a filter that lets nothing be told, silence may be an error. It comes at the program's beginning or at the end of
+ * a process that has executed none: one that has gone already counts as that.
+ */
+function checkExecuted({ process }: StoredState): void {
+  const status = process && processStatus(process.pid);
+  if (status?.startTime !== process?.startTime || !status?.hasExecuted)
+    throw new Failure("executing the program, and the seccomp filter keeps the reason back", {
+      pointer: "/linux/seccomp",
+      hint: "let it allow write or sendmsg to hear more",
+    });
 }
 
 /** What the process says; undefined if it was silent. Until it has accepted, its end resets the connection. */
-function answerOn(connection: number): FailureData | undefined {
+function answerOn(connection: number): string | undefined {
   try {
     const message = receive(connection, FAILURE_BYTES);
-    return message && (JSON.parse(decode(message.data)) as FailureData);
+    return message && decode(message.data);
   } catch (error) {
     if (!isErrno(error, ECONNRESET)) throw error;
     throw new Failure("the container's process ended before it was started");

@@ -6,8 +6,12 @@
 import type { Hooks, LinuxResources } from "@opencontainers-types";
 import {
   AT_FDCWD,
+  EACCES,
   EEXIST,
   ENOENT,
+  ENOTEMPTY,
+  EPERM,
+  EROFS,
   LOCK_EX,
   LOCK_NB,
   LOCK_SH,
@@ -21,6 +25,7 @@ import {
   O_TRUNC,
   O_WRONLY,
 } from "#abi";
+import { load } from "#host";
 import { parseJson, stringifyJson } from "../../spec/json.ts";
 import type { Scope } from "../cgroup/driver.ts";
 import { doing, Failure } from "../failure.ts";
@@ -43,6 +48,7 @@ import {
 import { poll } from "../linux/signals.ts";
 import { decode } from "../linux/text.ts";
 import { checkId } from "./id.ts";
+import type { ResctrlGroup } from "./intelRdt.ts";
 
 /** What is remembered of a container between commands. */
 export interface StoredState {
@@ -59,8 +65,12 @@ export interface StoredState {
   cgroupInode?: number;
   /** The systemd unit that holds the group, if one does. */
   scope?: Scope;
+  /** Its group of the resctrl filesystem, if it asked for one. */
+  resctrl?: ResctrlGroup;
   /** What the group is limited to now; `update` changes parts of it. */
   resources?: LinuxResources;
+  /** The id of the mount of its root filesystem, if that is in the mount namespace of its creator. */
+  rootMount?: number;
   /** Whether it has a PID namespace of its own, in which nothing outlives the first process (pid_namespaces(7)). */
   endsWithProcess: boolean;
   /** Absent until there is one. Pid and start time (clock ticks since boot) together are its identity. */
@@ -214,7 +224,18 @@ export class StateDirectory {
     doing(`removing the state directory of ${this.id}`, undefined, () => {
       for (const name of [START_SOCKET, EXEC_LOCK, STAGED_STATE_FILE, STATE_FILE])
         unlinkAt(this.fd, name);
-      using(openRoot(this.#root), (fd) => unless([ENOENT], () => rmdirAt(fd, this.id)));
+      using(openRoot(this.#root), (fd) => {
+        const remove = () => {
+          unless([ENOENT], () => rmdirAt(fd, this.id));
+        };
+        try {
+          remove();
+        } catch (error) {
+          if (!isErrno(error, ENOTEMPTY)) throw error;
+          load(import("./notifySocket.ts")).removeNotifyFolder(this.fd);
+          remove();
+        }
+      });
     });
   }
 
@@ -243,13 +264,20 @@ export const noContainer = (root: string, id: string): Failure =>
   new Failure(`the container ${JSON.stringify(id)} does not exist in ${root}`);
 
 function findOrMakeRoot(root: string): number {
-  return doing(`making the state directory ${root}`, undefined, () => {
+  try {
     const found = findAt(AT_FDCWD, root, O_RDONLY | O_DIRECTORY);
     if (found !== undefined) return found;
     makeDirectories(root);
     return openRoot(root);
-  });
+  } catch (cause) {
+    throw new Failure(`making the state directory ${root}`, { cause, hint: rootRemedy(cause) });
+  }
 }
+
+const rootRemedy = (cause: unknown): string | undefined =>
+  isErrno(cause, EACCES, EPERM, EROFS)
+    ? "set XDG_RUNTIME_DIR to a directory of yours, such as /run/user/1000, or give --root"
+    : undefined;
 
 const openRoot = (root: string): number => open(root, O_RDONLY | O_DIRECTORY);
 

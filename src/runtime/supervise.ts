@@ -19,21 +19,30 @@ import { fcntl } from "../linux/fs.ts";
 import { type Child, type Ending, sendSignal, wait } from "../linux/process.ts";
 import { openSignals, poll, readSignal, type Watched } from "../linux/signals.ts";
 import { getTermios, getWindowSize, rawTermios, setTermios, setWindowSize } from "../linux/tty.ts";
+import type { Readiness } from "./notifySocket.ts";
 
-/** Waits until the process has ended. `terminal` is the master of its terminal, if it has one. */
-export function supervise({ pidfd }: Child, terminal: number | undefined): Ending {
+/**
+ * Waits until the process has ended. `terminal` is the master of its terminal, if it has one; `readiness` is passed on, if
+ * somebody waits for it.
+ */
+export function supervise(
+  { pidfd }: Child,
+  terminal: number | undefined,
+  readiness?: Readiness | undefined,
+): Ending {
   const signals = openSignals();
   const relays =
     terminal === undefined ? [] : [new Relay(0, terminal, endOfInput), new Relay(terminal, 1)];
+  const moving = readiness ? [...relays, readiness] : relays;
   const restore = terminal === undefined ? () => {} : attachTerminal(terminal);
   try {
     for (;;) {
       const ready = poll([
         { fd: pidfd, events: POLLIN },
         { fd: signals, events: POLLIN },
-        ...relays.flatMap((relay) => relay.watched()),
+        ...moving.flatMap((each) => each.watched()),
       ]);
-      for (const relay of relays) relay.move(new Set(ready.map(({ fd }) => fd)));
+      for (const each of moving) each.move(new Set(ready.map(({ fd }) => fd)));
       forwardSignals(signals, pidfd, terminal);
       if (ready.some(({ fd }) => fd === pidfd)) {
         // What the container wrote last is still in the terminal.

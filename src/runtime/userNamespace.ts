@@ -1,25 +1,59 @@
 /** What only a creator outside can do for a container with a user namespace of its own. */
+import type { Linux } from "@opencontainers-types";
+import { Failure } from "../failure.ts";
 import type { CreatorEnd } from "../init/channel.ts";
 import { giveStandardStreams, isNamelessStream, raiseHardLimits } from "../init/identity.ts";
-import { hostId } from "../init/idMappings.ts";
-import { type Source, sendSources } from "../init/sources.ts";
-import { writeIdMaps } from "../init/userNamespace.ts";
+import { hostId, isSameMap, parseIdMap } from "../init/idMappings.ts";
+import type { InitPlan } from "../init/init.ts";
+import { sendSources } from "../init/sources.ts";
+import { readText } from "../linux/fs.ts";
 import type { Bundle } from "./bundle.ts";
+import type { Caller } from "./caller.ts";
+import { writeIdMaps } from "./idMaps.ts";
+import { checkIds } from "./userNamespaceChecks.ts";
 
 /**
- * Maps the ids of the namespace in which `pid` was born, and gives that process what its root could not reach. Its limits
- * come first, while it has its creator's ids: reading them takes no privilege then (prlimit(2)).
+ * Maps the ids of the new user namespace in which `pid` is. Its limits come first, while it has its creator's ids: reading
+ * them takes no privilege then (prlimit(2)).
  */
-export function settleUserNamespace(
+export function mapIds(pid: number, bundle: Bundle, caller: Caller): void {
+  raiseHardLimits(bundle.process.rlimits ?? [], pid);
+  writeIdMaps(pid, bundle.config.linux ?? {}, caller);
+}
+
+/**
+ * Learns how the ids of the user namespace that `pid` has joined are mapped, and goes on as if config.json had said so.
+ * Engines that join write mappings as well: throws a Failure if they are others.
+ */
+export function adoptIdMappings(pid: number, { config, process }: Bundle): void {
+  raiseHardLimits(process.rlimits ?? [], pid);
+  const linux = config.linux as Linux;
+  for (const [name, file] of [
+    ["uidMappings", "uid_map"],
+    ["gidMappings", "gid_map"],
+  ] as const) {
+    const actual = parseIdMap(readText(`/proc/${pid}/${file}`));
+    const said = linux[name] ?? [];
+    if (said.length > 0 && !isSameMap(said, actual))
+      throw new Failure(`linux.${name} is not how the user namespace to join is mapped`, {
+        pointer: `/linux/${name}`,
+        hint: `leave it out, or write what holds: ${JSON.stringify(actual)}`,
+      });
+    linux[name] = actual;
+  }
+  checkIds(config);
+}
+
+/** Gives the container's process what it could not reach as a root of a user namespace only. */
+export function supply(
   pid: number,
   bundle: Bundle,
-  sources: readonly Source[],
+  { sources, opensSources }: InitPlan,
   channel: CreatorEnd,
 ): void {
-  raiseHardLimits(bundle.process.rlimits ?? [], pid);
-  writeIdMaps(pid, bundle.config.linux ?? {});
   giveHostStreams(bundle);
-  sendSources(pid, sources, channel);
+  if (opensSources) channel.send({ type: "mapped" });
+  else sendSources(pid, sources, channel);
 }
 
 /**

@@ -3,17 +3,21 @@ import type { Linux, LinuxDevice, LinuxIDMapping, Mount, Spec, User } from "@ope
 import { Failure } from "../failure.ts";
 import { checkIdMappings, hostId } from "../init/idMappings.ts";
 
-/** Throws a Failure. */
-export function checkUserNamespace({ process, mounts = [], linux = {} }: Spec): void {
-  const at = linux.namespaces?.findIndex(({ type }) => type === "user") ?? -1;
-  if (at < 0) {
-    refuseMappings(linux);
-    return;
-  }
+/** Throws a Failure. How the ids of a namespace to join are mapped is not known yet. */
+export function checkUserNamespace(config: Spec): void {
+  const { linux = {} } = config;
+  const user = linux.namespaces?.find(({ type }) => type === "user");
+  if (!user) refuseMappings(linux);
+  else if (!user.path) checkIds(config);
+}
+
+/** Checks the ids of a config whose mappings are known. Throws a Failure. */
+export function checkIds({ process, mounts = [], linux = {} }: Spec): void {
   const { uidMappings = [], gidMappings = [] } = linux;
-  checkMappings(uidMappings, "uid");
-  checkMappings(gidMappings, "gid");
-  checkUser(process?.user ?? { uid: 0, gid: 0 }, uidMappings, gidMappings);
+  const user = process?.user ?? { uid: 0, gid: 0 };
+  checkMappings(uidMappings, "uid", user.uid);
+  checkMappings(gidMappings, "gid", user.gid);
+  checkUser(user, uidMappings, gidMappings);
   const mappings = { uid: uidMappings, gid: gidMappings };
   linux.devices?.forEach((device, i) => {
     checkFifo(device, `/linux/devices/${i}`, mappings);
@@ -32,14 +36,18 @@ function refuseMappings(linux: Linux): void {
       });
 }
 
-/** Without its root a user namespace could not be set up. */
-function checkMappings(mappings: readonly LinuxIDMapping[], kind: "uid" | "gid"): void {
+/** Without its root, or the container's user in the place of that, a user namespace could not be set up. */
+function checkMappings(
+  mappings: readonly LinuxIDMapping[],
+  kind: "uid" | "gid",
+  user: number,
+): void {
   const pointer = `/linux/${kind}Mappings`;
   checkIdMappings(mappings, pointer);
-  if (hostId(mappings, 0) === undefined)
+  if (hostId(mappings, 0) === undefined && hostId(mappings, user) === undefined)
     throw new Failure(`the ${kind} 0 of the user namespace is not mapped`, {
       pointer,
-      hint: `a new user namespace needs linux.${kind}Mappings with containerID 0`,
+      hint: `a new user namespace needs linux.${kind}Mappings with containerID 0, or at least with the id of process.user`,
     });
 }
 

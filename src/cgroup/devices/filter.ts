@@ -39,7 +39,7 @@ import {
   programName,
   programsOfCgroup,
 } from "../../linux/bpf.ts";
-import { inUserNamespace } from "../../linux/credentials.ts";
+import { isRootless } from "../../linux/credentials.ts";
 import { isErrno, unless } from "../../linux/errno.ts";
 import { close, using } from "../../linux/fs.ts";
 import {
@@ -117,7 +117,7 @@ function limiting(step: () => void): void {
   try {
     step();
   } catch (error) {
-    if (isErrno(error, EPERM) && inUserNamespace()) return;
+    if (isErrno(error, EPERM) && isRootless()) return;
     throw new Failure("limiting the container to its devices", {
       cause: error,
       pointer: "/linux/resources/devices",

@@ -14,6 +14,7 @@ import {
   SYS_vfork,
 } from "#abi";
 import type { Argument, Host, TypedArray } from "../seam.ts";
+import { callLibseccomp } from "./libseccomp.ts";
 
 const MAX_ARGUMENTS = 6;
 const word = "void *";
@@ -94,6 +95,9 @@ export const syscall: Host["syscall"] = (number, ...args) => {
   const result = Number(libcSyscall(integer(number), ...words));
   return result === -1 ? -koffi.errno() : result;
 };
+
+export const libseccomp: Host["libseccomp"] = (name, ...args) =>
+  callLibseccomp(name, args.map(machineWord));
 
 export const address: Host["address"] = (view) => {
   if (!isBytes(view)) throw new TypeError("only a typed array has an address");

@@ -21,6 +21,15 @@ const JSMallocFunctions *engine_memory(void);
 /* natives.c: defines the global object `nativeHost` that host.ts wraps. */
 bool define_natives(JSContext *ctx, int argc, char **argv);
 
+/*
+ * natives.c: an argument as a machine word, or false with an exception pending. `owned` is set to a string that has to be
+ * freed after the call.
+ */
+bool word_argument(JSContext *ctx, JSValueConst value, long *word, const char **owned);
+
+/* seccomp.c: a function of libseccomp. */
+JSValue native_libseccomp(JSContext *ctx, JSValueConst self, int argc, JSValueConst *argv);
+
 /* natives.c: writes a pending exception to stderr as one line. */
 void report_exception(JSContext *ctx);
 

@@ -1,5 +1,5 @@
 /** The QuickJS host: the natives of natives.c under the seam's types. */
-import type { Argument, Host, TypedArray } from "../seam.ts";
+import type { Argument, Host, LibseccompFunction, TypedArray } from "../seam.ts";
 
 interface NativeHost {
   args: ArrayBuffer[];
@@ -7,6 +7,7 @@ interface NativeHost {
   syscall: (number: number, ...args: Argument[]) => number;
   address: (view: TypedArray) => number;
   fork: (cloneArgs: Uint8Array, child: () => never) => number;
+  libseccomp: (name: LibseccompFunction, ...args: Argument[]) => number;
   decode: (bytes: ArrayBuffer) => string;
 }
 declare const nativeHost: NativeHost;
@@ -18,7 +19,7 @@ export const env: Host["env"] = (name) => {
   return value && nativeHost.decode(value);
 };
 
-export const { syscall, address, fork } = nativeHost;
+export const { syscall, address, fork, libseccomp } = nativeHost;
 
 /** The build has put `nativeHost.load`, which returns the module itself, in the place of `import`. */
 export const load: Host["load"] = <Module>(imported: Promise<Module>) =>

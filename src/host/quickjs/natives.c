@@ -108,7 +108,7 @@ static bool string_argument(JSContext *ctx, JSValueConst value, long *word, cons
     return true;
 }
 
-static bool word_argument(JSContext *ctx, JSValueConst value, long *word, const char **owned)
+bool word_argument(JSContext *ctx, JSValueConst value, long *word, const char **owned)
 {
     if (JS_IsNumber(value))
         return integer_argument(ctx, value, word);
@@ -279,7 +279,7 @@ static const JSCFunctionListEntry natives[] = {
     JS_CFUNC_DEF("syscall", 7, native_syscall), JS_CFUNC_DEF("address", 1, native_address),
     JS_CFUNC_DEF("fork", 2, native_fork),       JS_CFUNC_DEF("encode", 1, native_encode),
     JS_CFUNC_DEF("decode", 1, native_decode),   JS_CFUNC_DEF("env", 1, native_env),
-    JS_CFUNC_DEF("load", 1, native_load),
+    JS_CFUNC_DEF("load", 1, native_load),       JS_CFUNC_DEF("libseccomp", 6, native_libseccomp),
 };
 
 bool define_natives(JSContext *ctx, int argc, char **argv)

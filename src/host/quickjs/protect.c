@@ -2,12 +2,14 @@
  * Keeps the host's copy of this binary out of a container's reach (CVE-2019-5736). A process inside can open
  * /proc/<pid>/exe of a process that is on its way in, or make it run `#!/proc/self/exe`, and later write through
  * it. So the commands that enter a container run from a file that nobody can write: a read-only overlay that is
- * attached nowhere, or, without the privilege for that, a sealed copy in memory.
+ * attached nowhere, or, without the privilege for that, a sealed copy in memory. A user whose containers could not write
+ * to the file anyway runs it as it is.
  */
 #include "host.h"
 
 #include <errno.h>
 #include <fcntl.h>
+#include <linux/capability.h>
 #include <linux/magic.h>
 #include <linux/mount.h>
 #include <stdio.h>
@@ -61,6 +63,24 @@ static bool is_protected(void)
     return fs.f_type == OVERLAYFS_SUPER_MAGIC && (fs.f_flags & overlay_flags) == overlay_flags && !is_attached();
 }
 
+static bool has_capabilities(void)
+{
+    struct __user_cap_header_struct header = {.version = _LINUX_CAPABILITY_VERSION_3};
+    struct __user_cap_data_struct sets[_LINUX_CAPABILITY_U32S_3];
+    return syscall(SYS_capget, &header, sets) || sets[0].permitted || sets[1].permitted;
+}
+
+/*
+ * Whether the running file is root's and closed to all others, and this process a user's, without privilege: the ids that
+ * it can give to containers are its own and its subordinate ones (user_namespaces(7)), and none of these may write.
+ */
+static bool is_out_of_reach(void)
+{
+    struct stat file;
+    return geteuid() != 0 && !stat(self_exe, &file) && file.st_uid == 0 && !(file.st_mode & (S_IWGRP | S_IWOTH)) &&
+           !has_capabilities();
+}
+
 /* Fills `copy` with the running file and seals it. */
 static bool copy_and_seal(int copy)
 {
@@ -109,6 +129,8 @@ void protect_executable(char **argv, char **envp)
         prctl(PR_SET_NAME, "tsrun");
         return;
     }
+    if (is_out_of_reach())
+        return;
     run_from_overlay(argv, envp);
     run_sealed_copy(argv, envp);
     fprintf(stderr,

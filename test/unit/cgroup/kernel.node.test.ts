@@ -70,7 +70,7 @@ const request = (cgroupsPath: string): CgroupRequest => ({
   id: "id",
   settings: [],
   annotations: {},
-  bornInOtherNamespace: false,
+  isOptional: () => false,
 });
 
 const make = (path: string): void => closeSync(createCgroup(path));

@@ -16,6 +16,7 @@ test("each command has what it calls of the runtime", () => {
     create: ["create"],
     delete: ["remove"],
     events: ["events"],
+    features: ["features"],
     kill: ["kill"],
     pause: ["pause"],
     ps: ["processes", "processTable"],

@@ -74,6 +74,7 @@ const right: [line: string, ...call: Recording["calls"][number]][] = [
       ],
     },
   ],
+  ["features", "features"],
   ["ps c", "processTable", "c", ["-ef"]],
   ["ps -f table c", "processTable", "c", ["-ef"]],
   ["ps c -e -o pid,args", "processTable", "c", ["-e", "-o", "pid,args"]],

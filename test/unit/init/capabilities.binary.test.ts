@@ -40,7 +40,7 @@ function checkApplied(
     prctl(PR_SET_KEEPCAPS, 1);
     setUid(uid);
     prctl(PR_SET_KEEPCAPS, 0);
-    applyCapabilities(plan);
+    applyCapabilities(plan, 0n);
     deepEqual(capabilitiesOf(readText("/proc/self/status")), expected);
   });
 }

@@ -6,7 +6,7 @@ import { type CreatorEnd, type InitEnd, openChannel } from "../../../src/init/ch
 import { close, memfd, stat } from "../../../src/linux/fs.ts";
 
 function withChannel(use: (creator: CreatorEnd, init: InitEnd) => void): void {
-  const { creator, init } = openChannel();
+  const { creator, child: init } = openChannel();
   use(creator, init);
   for (const { fd } of [creator, init]) close(fd);
 }

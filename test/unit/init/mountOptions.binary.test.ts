@@ -41,8 +41,9 @@ const OPTIONS: [option: string, mount: string | undefined, superblock?: string][
   ["iversion", undefined],
   ["noiversion", undefined],
   ["defaults", "rw"],
-  ["acl", undefined],
-  ["noacl", undefined],
+  ["user", "noexec"],
+  ["group", "nosuid"],
+  ["noauto", undefined],
 ];
 
 describe("a tmpfs with", () => {

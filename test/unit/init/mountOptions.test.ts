@@ -1,5 +1,5 @@
 /** Every option of the specification's table of Linux mount options is honoured, or refused by its name. */
-import { deepEqual, equal, throws } from "node:assert/strict";
+import { deepEqual, equal, ok, throws } from "node:assert/strict";
 import { describe, test } from "node:test";
 import {
   MOUNT_ATTR__ATIME,
@@ -17,7 +17,11 @@ import {
   MS_SLAVE,
   MS_UNBINDABLE,
 } from "#abi";
-import { type MountOptions, parseMountOptions } from "../../../src/init/mountOptions.ts";
+import {
+  knownMountOptions,
+  type MountOptions,
+  parseMountOptions,
+} from "../../../src/init/mountOptions.ts";
 
 const nothing: MountOptions = {
   bind: undefined,
@@ -89,16 +93,79 @@ describe("an option of the mount", () => {
       deepEqual(parseMountOptions([bind]), { ...nothing, bind });
     });
 
-  for (const option of ["defaults", "remount", ""])
+  for (const option of ["defaults", "silent", "loud", "iversion", "noiversion", ""])
     test(`${JSON.stringify(option)} changes nothing`, () => {
       deepEqual(parseMountOptions([option]), nothing);
     });
 
-  for (const option of ["tmpcopyup", "idmap", "ridmap"])
+  for (const option of [
+    "auto",
+    "noauto",
+    "_netdev",
+    "nouser",
+    "x-systemd.automount",
+    "X-mount.mkdir=755",
+    "comment=a",
+  ])
+    test(`${option} is for other programs`, () => {
+      deepEqual(parseMountOptions([option]), nothing);
+    });
+
+  for (const option of ["X-mount.subdir=a", "X-mount.owner=a", "X-mount.idmap=a", "X-mount.mkdirs"])
     test(`${option} is refused`, () => {
       throws(() => parseMountOptions(["ro", option]), {
-        message: `the option ${option} is not supported by this version of tsrun`,
+        message: `the option ${option} is one of mount(8) that tsrun does not have`,
       });
+    });
+
+  const noexec = MOUNT_ATTR_NOEXEC | MOUNT_ATTR_NOSUID | MOUNT_ATTR_NODEV;
+  const implying: [string[], { set: number; clear: number }][] = [
+    [["user"], set(noexec)],
+    [["users"], set(noexec)],
+    [["owner"], set(MOUNT_ATTR_NOSUID | MOUNT_ATTR_NODEV)],
+    [["group"], set(MOUNT_ATTR_NOSUID | MOUNT_ATTR_NODEV)],
+    [["user", "exec"], { set: MOUNT_ATTR_NOSUID | MOUNT_ATTR_NODEV, clear: MOUNT_ATTR_NOEXEC }],
+  ];
+  for (const [options, attributes] of implying)
+    test(`${options} implies others, as in mount(8)`, () => {
+      deepEqual(parseMountOptions(options), { ...nothing, attributes });
+    });
+
+  const rare: [string, Partial<MountOptions>][] = [
+    ["remount", { remounts: true }],
+    ["tmpcopyup", { copiesUp: true }],
+    ["nofail", { mayBeMissing: true }],
+    ["idmap", { idmap: { recursive: false } }],
+    ["ridmap", { idmap: { recursive: true } }],
+    ["idmap=", { idmap: { recursive: false } }],
+    ["ridmap=uids=0-1-2", { idmap: { recursive: true, mappings: "uids=0-1-2" } }],
+  ];
+  for (const [option, found] of rare)
+    test(option, () => {
+      deepEqual(parseMountOptions([option]), { ...nothing, ...found });
+    });
+});
+
+describe("the known options", () => {
+  // config.md, "Linux mount options".
+  const table = [
+    ...["async", "atime", "bind", "defaults", "dev", "diratime", "dirsync", "exec", "iversion"],
+    ...["lazytime", "loud", "mand", "noatime", "nodev", "nodiratime", "noexec", "noiversion"],
+    ...["nolazytime", "nomand", "norelatime", "nostrictatime", "nosuid", "nosymfollow", "private"],
+    ...["ratime", "rbind", "rdev", "rdiratime", "relatime", "remount", "rexec", "rnoatime"],
+    ...["rnodiratime", "rnoexec", "rnorelatime", "rnostrictatime", "rnosuid", "rnosymfollow", "ro"],
+    ...["rprivate", "rrelatime", "rro", "rrw", "rshared", "rslave", "rstrictatime", "rsuid"],
+    ...["rsymfollow", "runbindable", "rw", "shared", "silent", "slave", "strictatime", "suid"],
+    ...["symfollow", "sync", "tmpcopyup", "unbindable", "idmap", "ridmap", "rnodev"],
+  ];
+  const known = knownMountOptions();
+
+  test("are sorted, each once", () => {
+    deepEqual(known, [...new Set(known)].sort());
+  });
+  for (const option of table)
+    test(`have ${option} of the specification's table`, () => {
+      ok(known.includes(option));
     });
 });
 
@@ -120,6 +187,9 @@ describe("an option of the filesystem", () => {
     ["rsync", ["rsync"]],
     ["rrro", ["rrro"]],
     ["rbind=1", ["rbind", "1"]],
+    ["idmapped", ["idmapped"]],
+    ["user=me", ["user", "me"]],
+    ["noacl", ["noacl"]],
     ["constructor", ["constructor"]],
     ["rconstructor", ["rconstructor"]],
   ];

@@ -31,47 +31,99 @@ const types = (joins: readonly Join[] | undefined): string | undefined =>
 
 /** A plan in short: joins by their types, in order. */
 function planned(words: string) {
-  const { creatorJoins, cloneFlags, joins, unshareFlags } = planNamespaces(list(words));
-  return { creatorJoins: types(creatorJoins), cloneFlags, joins: types(joins), unshareFlags };
+  const plan = planNamespaces(list(words));
+  const { stage, joins } = plan;
+  return {
+    ...plan,
+    joins: types(joins),
+    ...(stage && {
+      stage: { ...stage, joins: types(stage.joins), ...(stage.user && { user: stage.user.path }) },
+    }),
+  };
 }
 
-const nothing = { creatorJoins: "", cloneFlags: 0, joins: "", unshareFlags: 0 };
+const nothing = { cloneFlags: 0, joins: "", unshareFlags: 0, hasUser: false, mounts: "creators" };
+const staged = (joins: string, unshareFlags = 0) => ({ stage: { joins, unshareFlags } });
 /** What one clone3 makes. */
 const CLONED = CLONE_NEWIPC | CLONE_NEWUTS | CLONE_NEWNET | CLONE_NEWPID | CLONE_NEWNS;
 
+const own = { mounts: "own" as const };
+const user = { hasUser: true };
+
 const plans: [string, Partial<ReturnType<typeof planned>>][] = [
   ["", {}],
-  ["mount", { cloneFlags: CLONE_NEWNS }],
-  ["pid network ipc uts mount", { cloneFlags: CLONED }],
+  ["mount", { cloneFlags: CLONE_NEWNS, ...own }],
+  ["pid network ipc uts mount", { cloneFlags: CLONED, ...own }],
   // A cgroup namespace is made by the container's process, once it stands in its cgroup.
-  ["pid network ipc uts mount cgroup", { cloneFlags: CLONED, unshareFlags: CLONE_NEWCGROUP }],
+  [
+    "pid network ipc uts mount cgroup",
+    { cloneFlags: CLONED, unshareFlags: CLONE_NEWCGROUP, ...own },
+  ],
   ["cgroup", { unshareFlags: CLONE_NEWCGROUP }],
   // Time offsets are written between the unsharing and the next fork.
-  ["time", { unshareFlags: CLONE_NEWTIME }],
-  ["time cgroup", { unshareFlags: CLONE_NEWTIME | CLONE_NEWCGROUP }],
-  // Born into: the creator enters before the fork.
-  ["pid=/p mount", { creatorJoins: "pid", cloneFlags: CLONE_NEWNS }],
-  ["time=/t", { creatorJoins: "time" }],
-  ["time=/t pid=/p", { creatorJoins: "pid time" }],
+  ["time", staged("", CLONE_NEWTIME)],
+  ["time cgroup", { ...staged("", CLONE_NEWTIME), unshareFlags: CLONE_NEWCGROUP }],
+  ["time uts", { ...staged("", CLONE_NEWTIME), cloneFlags: CLONE_NEWUTS }],
+  // Born into: somebody else enters before the fork.
+  ["pid=/p mount", { ...staged("pid"), cloneFlags: CLONE_NEWNS, ...own }],
+  ["time=/t", staged("time")],
+  ["time=/t pid=/p", staged("pid time")],
   // Entered by the container's process, the mount namespace last, however they are listed.
   ["network=/n", { joins: "network" }],
-  ["mount=/m uts=/u ipc=/i network=/n cgroup=/c", { joins: "ipc uts network cgroup mount" }],
-  ["mount=/m pid=/p uts=/u", { creatorJoins: "pid", joins: "uts mount" }],
-  ["network=/n pid mount", { joins: "network", cloneFlags: CLONE_NEWPID | CLONE_NEWNS }],
+  [
+    "mount=/m uts=/u ipc=/i network=/n cgroup=/c",
+    { joins: "ipc uts network cgroup mount", mounts: "joined" },
+  ],
+  ["mount=/m pid=/p uts=/u", { ...staged("pid"), joins: "uts mount", mounts: "joined" }],
+  ["network=/n pid mount", { joins: "network", cloneFlags: CLONE_NEWPID | CLONE_NEWNS, ...own }],
+  ["network=/n time", { ...staged("", CLONE_NEWTIME), joins: "network" }],
   // A new user namespace owns what is made with it; what the host owns cannot be entered from it.
-  ["user", { cloneFlags: CLONE_NEWUSER }],
+  ["user", { cloneFlags: CLONE_NEWUSER, ...user }],
   [
     "pid network ipc uts mount user",
-    { cloneFlags: (CLONED & ~CLONE_NEWIPC) | CLONE_NEWUSER, unshareFlags: CLONE_NEWIPC },
+    {
+      cloneFlags: (CLONED & ~CLONE_NEWIPC) | CLONE_NEWUSER,
+      unshareFlags: CLONE_NEWIPC,
+      ...user,
+      ...own,
+    },
   ],
-  ["network=/n user", { creatorJoins: "network", cloneFlags: CLONE_NEWUSER }],
+  ["network=/n user", { ...staged("network", CLONE_NEWUSER), ...user }],
   [
     "network=/n mount user pid=/p ipc=/i",
-    { creatorJoins: "ipc network pid", cloneFlags: CLONE_NEWNS | CLONE_NEWUSER },
+    { ...staged("ipc network pid", CLONE_NEWUSER), cloneFlags: CLONE_NEWNS, ...user, ...own },
   ],
-  ["time=/t user uts=/u cgroup=/c", { creatorJoins: "uts cgroup time", cloneFlags: CLONE_NEWUSER }],
-  ["user cgroup mount", { cloneFlags: CLONE_NEWNS | CLONE_NEWUSER, unshareFlags: CLONE_NEWCGROUP }],
-  ["user time", { cloneFlags: CLONE_NEWUSER, unshareFlags: CLONE_NEWTIME }],
+  ["time=/t user uts=/u cgroup=/c", { ...staged("uts cgroup time", CLONE_NEWUSER), ...user }],
+  [
+    "user cgroup mount",
+    { cloneFlags: CLONE_NEWNS | CLONE_NEWUSER, unshareFlags: CLONE_NEWCGROUP, ...user, ...own },
+  ],
+  // It owns the time namespace too.
+  [
+    "user time uts",
+    { ...staged("", CLONE_NEWUSER | CLONE_NEWTIME), cloneFlags: CLONE_NEWUTS, ...user },
+  ],
+  // One that is joined is entered before anything is made, so that it owns that.
+  [
+    "user=/u pid network ipc uts mount",
+    {
+      stage: { joins: "", user: "/u", unshareFlags: 0 },
+      cloneFlags: CLONED & ~CLONE_NEWIPC,
+      unshareFlags: CLONE_NEWIPC,
+      ...user,
+      ...own,
+    },
+  ],
+  [
+    "user=/u time network=/n mount cgroup",
+    {
+      stage: { joins: "network", user: "/u", unshareFlags: CLONE_NEWTIME },
+      cloneFlags: CLONE_NEWNS,
+      unshareFlags: CLONE_NEWCGROUP,
+      ...user,
+      ...own,
+    },
+  ],
 ];
 
 describe("namespaces are planned", () => {
@@ -81,7 +133,11 @@ describe("namespaces are planned", () => {
     });
 
   test("an empty path is a new namespace, as engines write it", () => {
-    deepEqual(planned("network= mount="), { ...nothing, cloneFlags: CLONE_NEWNET | CLONE_NEWNS });
+    deepEqual(planned("network= mount="), {
+      ...nothing,
+      cloneFlags: CLONE_NEWNET | CLONE_NEWNS,
+      ...own,
+    });
   });
 
   test("a join knows where it comes from", () => {

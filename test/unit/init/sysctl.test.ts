@@ -13,6 +13,9 @@ const parameters: [name: string, namespace: string | undefined, path: string][] 
   ["kernel.shmall", "ipc", "sys/kernel/shmall"],
   ["kernel.shmmni", "ipc", "sys/kernel/shmmni"],
   ["kernel.shm_rmid_forced", "ipc", "sys/kernel/shm_rmid_forced"],
+  ["kernel.shm_next_id", "ipc", "sys/kernel/shm_next_id"],
+  ["kernel.auto_msgmni", "ipc", "sys/kernel/auto_msgmni"],
+  ["user.max_user_namespaces", "user", "sys/user/max_user_namespaces"],
   ["fs.mqueue.msg_max", "ipc", "sys/fs/mqueue/msg_max"],
   ["net.ipv4.ip_forward", "network", "sys/net/ipv4/ip_forward"],
   ["net/ipv4/ip_forward", "network", "sys/net/ipv4/ip_forward"],
@@ -21,8 +24,10 @@ const parameters: [name: string, namespace: string | undefined, path: string][] 
   ["kernel.hostname", "uts", "sys/kernel/hostname"],
   ["kernel.domainname", "uts", "sys/kernel/domainname"],
   // The whole host's.
+  // In a namespace since Linux 6.14 only.
+  ["kernel.pid_max", undefined, "sys/kernel/pid_max"],
+  ["kernel.cap_last_cap", undefined, "sys/kernel/cap_last_cap"],
   ["kernel.core_pattern", undefined, "sys/kernel/core_pattern"],
-  ["kernel.shm_next_id", undefined, "sys/kernel/shm_next_id"],
   ["kernel", undefined, "sys/kernel"],
   ["vm.swappiness", undefined, "sys/vm/swappiness"],
   ["fs.file-max", undefined, "sys/fs/file-max"],

@@ -450,6 +450,8 @@ describe("nodes and their status", () => {
     for (const [major, minor] of [
       [0x1000, 0],
       [0, 0x100000],
+      [-1, 0],
+      [0, -1],
     ] as const)
       throws(() => makedev(major, minor), RangeError);
   });

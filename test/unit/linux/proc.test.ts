@@ -68,8 +68,9 @@ describe("processes", () => {
     });
 
   test("zombies and what comes after are dead, nothing else is", () => {
-    for (const state of ["Z", "X"]) ok(isDead({ state, startTime: 1 }), state);
-    for (const state of ["R", "S", "D", "T", "t", "I", "P"]) ok(!isDead({ state, startTime: 1 }));
+    const alive = { startTime: 1, hasExecuted: true };
+    for (const state of ["Z", "X"]) ok(isDead({ ...alive, state }), state);
+    for (const state of ["R", "S", "D", "T", "t", "I", "P"]) ok(!isDead({ ...alive, state }));
   });
 });
 

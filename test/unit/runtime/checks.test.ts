@@ -1,4 +1,4 @@
-import { deepEqual, equal, throws } from "node:assert/strict";
+import { equal, throws } from "node:assert/strict";
 import { describe, test } from "node:test";
 import type { LinuxNamespace, POSIXRlimit, Spec } from "@opencontainers-types";
 import { Failure } from "../../../src/failure.ts";
@@ -49,16 +49,49 @@ describe("parts that must be there", () => {
     ["an empty program", inProcess({ args: ["", "x"] }), "/process/args"],
     ["no root", withoutRoot, "/root"],
     ["an empty root", { ...valid, root: { path: "" } }, "/root"],
-    ["no linux", { ociVersion: "1.3.0", process, root: { path: "/" } }, "/linux/namespaces"],
-    [
-      "no mount namespace",
-      inLinux({ namespaces: withNamespaces("pid", "uts") }),
-      "/linux/namespaces",
-    ],
   ];
   for (const [name, config, pointer] of missing)
     test(name, () => {
       equal(refusal(config).pointer, pointer);
+    });
+});
+
+describe("without a mount namespace of its own", () => {
+  const shared = { namespaces: withNamespaces("pid", "uts") };
+  test("is how a container may be", () => {
+    equal(checkConfig({ ...valid, linux: shared }), process);
+    equal(checkConfig({ ociVersion: "1.3.0", process, root: { path: "rootfs" } }), process);
+  });
+  const refused: [string, Partial<Linux>, string][] = [
+    ["masked paths", { maskedPaths: ["/proc/kcore"] }, "/linux/maskedPaths"],
+    ["read-only paths", { readonlyPaths: ["/proc/sys"] }, "/linux/readonlyPaths"],
+    ["a propagation", { rootfsPropagation: "private" }, "/linux/rootfsPropagation"],
+    ["a user namespace", { namespaces: withNamespaces("user", "uts") }, "/linux/namespaces"],
+  ];
+  for (const [name, more, pointer] of refused)
+    test(`${name} cannot be had`, () => {
+      equal(refusal({ ...valid, linux: { ...shared, ...more } }).pointer, pointer);
+    });
+  test("but joined, paths can be protected", () => {
+    const namespaces: LinuxNamespace[] = [{ type: "mount", path: "/m" }, { type: "uts" }];
+    equal(checkConfig(inLinux({ namespaces, maskedPaths: ["/proc/kcore"] })), process);
+    const shared = refusal(inLinux({ namespaces, rootfsPropagation: "shared" }));
+    equal(shared.pointer, "/linux/rootfsPropagation");
+  });
+});
+
+describe("clocks are moved in a new time namespace only", () => {
+  const timeOffsets = { boottime: { secs: 1 } };
+  const times: [string, LinuxNamespace[], boolean][] = [
+    ["a new one", withNamespaces("mount", "time"), true],
+    ["none", withNamespaces("mount"), false],
+    ["a joined one", [{ type: "mount" }, { type: "time", path: "/t" }], false],
+  ];
+  for (const [name, namespaces, isAccepted] of times)
+    test(name, () => {
+      const config = { ...inLinux({ namespaces, timeOffsets }), hostname: "" };
+      if (isAccepted) equal(checkConfig(config), process);
+      else equal(refusal(config).pointer, "/linux/timeOffsets");
     });
 });
 
@@ -75,6 +108,14 @@ describe("names of the host stay as they are", () => {
   test("domainname", () => {
     equal(refusal({ ...onlyMount, hostname: "", domainname: "d" }).pointer, "/domainname");
   });
+  test("one of more than 64 bytes, or with a NUL", () => {
+    for (const name of ["x".repeat(65), "ü".repeat(33), "a\0b"]) {
+      equal(refusal({ ...valid, hostname: name }).pointer, "/hostname");
+      equal(refusal({ ...valid, domainname: name }).pointer, "/domainname");
+    }
+    for (const name of ["x".repeat(64), "ü".repeat(32)])
+      equal(checkConfig({ ...valid, hostname: name, domainname: name }), process);
+  });
   test("empty ones are none", () => {
     equal(checkConfig({ ...onlyMount, hostname: "", domainname: "" }), process);
   });
@@ -87,6 +128,9 @@ describe("sysctls", () => {
     ["kernel.shmmax", "/linux/sysctl/kernel.shmmax", /without a ipc namespace|without an ipc/],
     ["net/ipv4/ip_forward", "/linux/sysctl/net~1ipv4~1ip_forward", /without a network namespace/],
     ["a~b/c", "/linux/sysctl/a~0b~1c", /is not one of a namespace/],
+    ["user.max_user_namespaces", "/linux/sysctl/user.max_user_namespaces", /without a user/],
+    ["kernel.hostname", "/linux/sysctl/kernel.hostname", /use that field/],
+    ["kernel/hostname", "/linux/sysctl/kernel~1hostname", /use that field/],
   ];
   for (const [name, pointer, message] of refused)
     test(`${name} is refused`, () => {
@@ -100,61 +144,26 @@ describe("sysctls", () => {
     const sysctl = { "net.ipv4.ip_forward": "1", "kernel.shmmax": "1", "fs.mqueue.msg_max": "9" };
     equal(checkConfig(inLinux({ namespaces: all, sysctl })), process);
   });
-});
 
-describe("what this version does not do is refused, never ignored", () => {
-  const idMapping = [{ containerID: 0, hostID: 0, size: 1 }];
-  const unsupported: [string, Spec][] = [
-    ["/process/apparmorProfile", inProcess({ apparmorProfile: "p" })],
-    ["/process/selinuxLabel", inProcess({ selinuxLabel: "l" })],
-    ["/process/scheduler", inProcess({ scheduler: { policy: "SCHED_OTHER" } })],
-    ["/process/ioPriority", inProcess({ ioPriority: { class: "IOPRIO_CLASS_BE", priority: 1 } })],
-    ["/process/execCPUAffinity", inProcess({ execCPUAffinity: { initial: "0" } })],
-    [
-      "/linux/namespaces/2",
-      inLinux({ namespaces: [...withNamespaces("mount", "uts"), { type: "user", path: "/u" }] }),
-    ],
-    ["/linux/namespaces/0", inLinux({ namespaces: withNamespaces("time", "mount", "uts") })],
-    ["/linux/timeOffsets", inLinux({ timeOffsets: { monotonic: { secs: 1 } } })],
-    ["/linux/netDevices", inLinux({ netDevices: { eth0: {} } })],
-    ["/linux/seccomp", inLinux({ seccomp: { defaultAction: "SCMP_ACT_ALLOW" } })],
-    ["/linux/intelRdt", inLinux({ intelRdt: { closID: "a" } })],
-    ["/linux/memoryPolicy", inLinux({ memoryPolicy: { mode: "MPOL_DEFAULT", nodes: "" } })],
-    ["/linux/mountLabel", inLinux({ mountLabel: "l" })],
-    [
-      "/mounts/1/uidMappings",
-      { ...valid, mounts: [{ destination: "/a" }, { destination: "/b", uidMappings: idMapping }] },
-    ],
-  ];
-  for (const [pointer, config] of unsupported)
-    test(pointer, () => {
-      equal(
-        refusal(config).message,
-        `config.json asks for what this version of tsrun does not do: ${pointer}`,
-      );
-    });
-
-  test("all of it at once", () => {
-    const config = { ...inLinux({ mountLabel: "l", timeOffsets: { boottime: { secs: 1 } } }) };
-    config.process = { ...process, selinuxLabel: "x" };
-    equal(
-      refusal(config).message,
-      "config.json asks for what this version of tsrun does not do: " +
-        "/process/selinuxLabel, /linux/timeOffsets, /linux/mountLabel",
-    );
+  const inNames = (sysctl: Record<string, string>, domainname = "") => ({
+    ...inLinux({ namespaces: withNamespaces("mount", "uts", "network"), sysctl }),
+    domainname,
   });
-
-  test("what is empty asks for nothing", () => {
-    const config = inLinux({
-      uidMappings: [],
-      gidMappings: [],
-      timeOffsets: {},
-      netDevices: {},
-      mountLabel: "",
-      resources: {},
-    });
-    config.process = { ...process, apparmorProfile: "", selinuxLabel: "" };
-    equal(checkConfig(config), config.process);
+  test("the domain name has a field, and must not be two names", () => {
+    const sysctl = { "kernel.domainname": "a" };
+    equal(checkConfig(inNames(sysctl)), process);
+    equal(checkConfig(inNames(sysctl, "a")), process);
+    equal(refusal(inNames(sysctl, "b")).pointer, "/linux/sysctl/kernel.domainname");
+  });
+  test("a parameter that is spelled in two ways is one parameter", () => {
+    const failure = refusal(inNames({ "net.ipv4.ip_forward": "1", "net/ipv4/ip_forward": "0" }));
+    equal(failure.pointer, "/linux/sysctl/net~1ipv4~1ip_forward");
+  });
+  test("a value is one line", () => {
+    for (const value of ["1\n2", "1\0", "\n1"])
+      equal(refusal(inNames({ "net.a.b": value })).pointer, "/linux/sysctl/net.a.b");
+    for (const value of ["1", "1\n", "1 2\t3", ""])
+      equal(checkConfig(inNames({ "net.a.b": value })), process);
   });
 });
 
@@ -167,14 +176,20 @@ describe("process", () => {
     equal(failure.pointer, "/process/rlimits/2");
   });
 
-  test("a NUL in what becomes a C string is refused", () => {
-    const pointers = [inProcess({ args: ["sh", "a\0b"] }), inProcess({ env: ["A=1", "B=\0"] })].map(
-      (config) => refusal(config).pointer,
-    );
-    deepEqual(pointers, ["/process/args/1", "/process/env/1"]);
-  });
-
   test("an error is of the class that people read", () => {
     throws(() => checkConfig({ ociVersion: "1.0.0" }), Failure);
   });
+});
+
+test("what is empty asks for nothing", () => {
+  const config = inLinux({
+    uidMappings: [],
+    gidMappings: [],
+    timeOffsets: {},
+    netDevices: {},
+    mountLabel: "",
+    resources: {},
+  });
+  config.process = { ...process, apparmorProfile: "", selinuxLabel: "" };
+  equal(checkConfig(config), config.process);
 });

@@ -192,7 +192,16 @@ describe("numbers", () => {
       const [min, max] = range.split(" to ").map(BigInt) as [bigint, bigint];
       const config = (n: string) => `{"ociVersion": "1.0.0", ${member(n)}}`;
       for (const n of [min, max, min + 1n, max - 1n]) readConfig(config(String(n)));
-      for (const n of [String(min - 1n), String(max + 1n), "0.5", '"1"', "true", "1e25", "[1]"]) {
+      for (const n of [
+        String(min - 1n),
+        String(max + 1n),
+        "0.5",
+        '"1"',
+        "true",
+        "1e25",
+        "9".repeat(25),
+        "[1]",
+      ]) {
         const faults = faultsOf(config(n));
         equal(faults.length, 1);
         ok(faults[0]?.includes(`: expected a whole number from ${range}, found `), faults[0]);
@@ -343,4 +352,47 @@ describe("each kind of value is checked", () => {
   for (const [name, config, fault] of cases) {
     it(name, () => deepEqual(faultsOf(config), [fault]));
   }
+});
+
+describe("strings that cannot be passed to the kernel", () => {
+  const expected = "expected text without NUL and without half characters";
+
+  it("are refused wherever they are, by their places", () => {
+    const nul = "a\0b";
+    const mounts = [{ destination: "/a", options: ["ro", nul] }];
+    deepEqual(
+      faultsOf({ ...inProcess({ args: ["sh", nul], env: [nul] }), hostname: nul, mounts }),
+      [
+        `/process/args/1: ${expected}, found "a\\u0000b"`,
+        `/process/env/0: ${expected}, found "a\\u0000b"`,
+        `/hostname: ${expected}, found "a\\u0000b"`,
+        `/mounts/0/options/1: ${expected}, found "a\\u0000b"`,
+      ],
+    );
+  });
+
+  it("are refused as names, too", () => {
+    const [fault] = faultsOf(inLinux({ sysctl: { "kernel.\0": "1" } }));
+    ok(fault?.startsWith("/linux/sysctl/kernel."), fault);
+  });
+
+  it("may be halves of characters", () => {
+    const text = (word: string) => `{"ociVersion": "1.0.2", "hostname": "${word}"}`;
+    for (const word of ["\\ud83d", "\\uD83D x", "\\ude00\\ud83d"]) {
+      const [fault] = faultsOf(text(word));
+      ok(fault?.startsWith(`/hostname: ${expected}`), fault);
+    }
+    equal(readConfig(text("\\ud83d\\ude00")).hostname, "\u{1f600}");
+  });
+
+  it("are left alone where tsrun does not look, and a backslash is no escape", () => {
+    const annotations = { a: "\0" };
+    deepEqual(
+      readConfig(JSON.stringify({ ...valid, annotations, windows: { a: "\0" } })).annotations,
+      {
+        a: "\0",
+      },
+    );
+    equal(readConfig(JSON.stringify({ ...valid, hostname: "\\u0000" })).hostname, "\\u0000");
+  });
 });

@@ -21,6 +21,10 @@ const faulty: [text: string, message: string][] = [
     '{"pids": {"limit": 1.5}, "cpu": []}',
     "/cpu: expected an object, found an empty array; /pids/limit: expected a whole number from -9223372036854775808 to 9223372036854775807, found 1.5",
   ],
+  [
+    '{"unified": {"memory.max": "1\\u0000"}}',
+    '/unified/memory.max: expected text without NUL and without half characters, found "1\\u0000"',
+  ],
   ["[]", "the document: expected an object, found an empty array"],
   ["null", "the document: expected an object, found null"],
   ["1", "the document: expected an object, found 1"],

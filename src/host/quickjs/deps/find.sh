@@ -3,6 +3,7 @@
 # build/deps.txt (where each part came from, and its version). Runs in the root of the repository.
 #
 #   QUICKJS_CFLAGS, QUICKJS_LIB    libquickjs >= 2025-04-26
+#   SECCOMP_CFLAGS, SECCOMP_LIB    libseccomp >= 2.6
 #   UAPI_x86_64, UAPI_arm64        compiler flags that lead to the kernel's headers
 #   LIBC_x86_64, LIBC_arm64        compiler flags that lead to glibc's headers
 #
@@ -11,6 +12,7 @@
 # or refused, never replaced:
 #
 #   QUICKJS_PREFIX                 has include/quickjs/quickjs.h and lib/quickjs/libquickjs.a
+#   SECCOMP_PREFIX                 has include/seccomp.h and lib/libseccomp.a
 #   UAPI_PREFIX_x86_64, _arm64     has include/linux and include/asm (the kernel's headers_install)
 #   LIBC_PREFIX_x86_64, _arm64     has glibc's include/sys and include/bits, for the architecture that
 #                                  is not this machine's
@@ -62,6 +64,20 @@ try_quickjs() { # PREFIX
   return 1
 }
 
+try_seccomp() { # PREFIX
+  for lib in "$1/lib/$(triplet $native)" "$1/lib64" "$1/lib"; do
+    [ -f "$lib/libseccomp.a" ] || continue
+    probe -static -o "$build/seccomp-probe" -isystem "$1/include" "$here/seccomp-probe.c" \
+      "$lib/libseccomp.a" || continue
+    rm "$build/seccomp-probe"
+    # The compiler's own folder would come twice, and too early.
+    SECCOMP_CFLAGS="-isystem $1/include" SECCOMP_LIB=$lib/libseccomp.a
+    [ "$1" != /usr ] || SECCOMP_CFLAGS=
+    return 0
+  done
+  return 1
+}
+
 try_headers() { # UAPI|LIBC ARCHITECTURE DIRECTORY...
   kind=$1 architecture=$2
   shift 2
@@ -87,6 +103,15 @@ find_quickjs() {
   fi
   try_quickjs /usr/local || try_quickjs /usr || try_quickjs "$sysroot/libquickjs/usr" ||
     wanted="$wanted libquickjs"
+}
+
+find_seccomp() {
+  if [ -n "${SECCOMP_PREFIX:-}" ]; then
+    try_seccomp "$SECCOMP_PREFIX" || refuse SECCOMP_PREFIX
+    return
+  fi
+  try_seccomp /usr/local || try_seccomp /usr || try_seccomp "$sysroot/libseccomp-dev/usr" ||
+    wanted="$wanted libseccomp-dev"
 }
 
 find_headers() { # UAPI|LIBC ARCHITECTURE PACKAGE
@@ -118,6 +143,7 @@ find_native_libc() {
 find_all() {
   wanted=
   find_quickjs
+  find_seccomp
   for architecture in $native $foreign; do
     find_headers UAPI $architecture linux-libc-dev
   done
@@ -182,6 +208,7 @@ fi
 # shellcheck disable=SC2086,SC2154
 {
   record "libquickjs" "$QUICKJS_LIB"
+  record "libseccomp" "$SECCOMP_LIB"
   record "kernel headers, x86_64" "$(path_of asm/unistd.h $UAPI_x86_64)"
   record "kernel headers, arm64" "$(path_of asm/unistd.h $UAPI_arm64)"
   record "C library headers, x86_64" "$(path_of bits/socket.h $LIBC_x86_64)"
@@ -191,6 +218,8 @@ cat >"$build/deps.mk.new" <<END
 # Written by src/host/quickjs/deps/find.sh; deps.txt says where these came from.
 QUICKJS_CFLAGS := $QUICKJS_CFLAGS
 QUICKJS_LIB := $QUICKJS_LIB
+SECCOMP_CFLAGS := $SECCOMP_CFLAGS
+SECCOMP_LIB := $SECCOMP_LIB
 UAPI_x86_64 := $UAPI_x86_64
 UAPI_arm64 := $UAPI_arm64
 LIBC_x86_64 := $LIBC_x86_64

@@ -22,7 +22,7 @@ give_up() { # REASON COMMAND
 deps: $1
 deps: needed, from Debian $release or newer: $packages
 deps: $2
-deps: or name your own with QUICKJS_PREFIX, UAPI_PREFIX_<arch>, LIBC_PREFIX_<arch>:
+deps: or name your own with QUICKJS_PREFIX, SECCOMP_PREFIX, UAPI_PREFIX_<arch>, LIBC_PREFIX_<arch>:
 deps: see src/host/quickjs/deps/find.sh
 END
   exit 1
@@ -30,7 +30,7 @@ END
 
 for program in apt-get apt-config dpkg dpkg-deb; do
   command -v $program >/dev/null || give_up "this machine has no $program" \
-    "install libquickjs >= 2025-04-26, Linux headers >= 6.12 and glibc headers of x86_64 and arm64"
+    "install libquickjs >= 2025-04-26, libseccomp >= 2.6, Linux headers >= 6.12 and glibc headers of x86_64 and arm64"
 done
 
 keyring=$(debian_keyring) || give_up "no keys to check Debian's signatures with" \

@@ -1,0 +1,67 @@
+/**
+ * The process that goes before the container's where that one has to be born into what it cannot enter: it joins, makes,
+ * and then makes the container's process, as a child of its own creator (CLONE_PARENT, clone(2)), and ends.
+ */
+import type { User } from "@opencontainers-types";
+import { EPERM } from "#abi";
+import { load } from "#host";
+import type { FailureData } from "../failure.ts";
+import { unless } from "../linux/errno.ts";
+import { setns } from "../linux/namespaces.ts";
+import { type Child, exit } from "../linux/process.ts";
+import { type Channel, failThrough } from "./channel.ts";
+import { enterNamespaces, makeNamespaces, type OpenedNamespace } from "./namespaces.ts";
+
+/** A StagePlan whose namespaces are open. */
+export interface OpenedStage {
+  joins: OpenedNamespace[];
+  user: OpenedNamespace | undefined;
+  /** CLONE_NEW* */
+  unshareFlags: number;
+}
+
+/** `separated`: its namespaces are there, for the creator to set them up; `born` carries the new process's pidfd. */
+export type FromStage =
+  | { type: "separated" }
+  | { type: "born"; pid: number }
+  | { type: "failed"; failure: FailureData };
+
+export type ToStage = { type: "proceed" };
+
+/** Never returns. `user` is the container's, if it has a user namespace; `bear` makes the container's process. */
+export function runStage(
+  plan: OpenedStage,
+  user: User | undefined,
+  channel: Channel<ToStage, FromStage>,
+  bear: () => Child,
+): never {
+  try {
+    join(plan);
+    makeNamespaces(plan.unshareFlags);
+    channel.send({ type: "separated" });
+    // Without a creator there is nobody to be a container for.
+    if (channel.receive() === undefined) return exit(1);
+    if (user) load(import("./userNamespace.ts")).becomeNamespaceRoot(user);
+    const { pid, pidfd } = bear();
+    channel.send({ type: "born", pid }, [pidfd]);
+    return exit(0);
+  } catch (error) {
+    return failThrough(channel, error);
+  }
+}
+
+/** What the host owns may be joined before the user namespace is, what that one owns maybe only after it. */
+function join({ joins, user }: OpenedStage): void {
+  if (!user) {
+    enterNamespaces(joins);
+    return;
+  }
+  const left = joins.filter(
+    ({ fd, flag }) =>
+      !unless([EPERM], () => {
+        setns(fd, flag);
+        return true;
+      }),
+  );
+  enterNamespaces([user, ...left]);
+}
