@@ -230,6 +230,11 @@ const FAULTS: [string, Edit, RegExp[]][] = [
     (config) => shareNamespace(config, "uts"),
     [/\/hostname/, /uts/],
   ],
+  [
+    "an unknown class of I/O priority",
+    set("/process/ioPriority", { class: "IOPRIO_CLASS_NONE", priority: 0 }),
+    [/\/process\/ioPriority\/class/, /IOPRIO_CLASS_BE/],
+  ],
   ["a hostname too long", set("/hostname", "h".repeat(65)), [/\/hostname/]],
   [
     "no mount namespace",

@@ -2,16 +2,37 @@
 import assert from "node:assert/strict";
 import { test } from "node:test";
 import { makeBundle } from "./harness/bundle.ts";
-import { addUserNamespace } from "./harness/config.ts";
+import { addUserNamespace, shareNamespace } from "./harness/config.ts";
 import { succeeded } from "./harness/expect.ts";
 import { leavesNothing, nothingIsLeftAtTheEnd } from "./harness/leftovers.ts";
-import { killedAt, momentsOf, shown, spread } from "./harness/moments.ts";
+import { anyKilledAt, killedAt, momentsOf, shown, spread } from "./harness/moments.ts";
 import { newId, Runtime, tsrun, tsrunPath } from "./harness/runtime.ts";
 
 nothingIsLeftAtTheEnd();
 
 const bundle = makeBundle(["sleep", "300"]);
 const inUserNamespace = makeBundle(["sleep", "300"], { edit: addUserNamespace });
+/** The stage process joins, makes a user and a time namespace, and waits for its creator twice. */
+const byStage = makeBundle(["true"], {
+  edit: (config) => {
+    addUserNamespace(config);
+    shareNamespace(config, "network");
+    config.linux.namespaces.push({ type: "network", path: "/proc/self/ns/net" }, { type: "time" });
+    config.linux.timeOffsets = { boottime: { secs: 5 } };
+  },
+});
+const inCreatorsMounts = makeBundle(["sleep", "300"], {
+  edit: (config) => {
+    shareNamespace(config, "mount");
+    config.linux.maskedPaths = [];
+    config.linux.readonlyPaths = [];
+  },
+});
+const withNetDevice = makeBundle(["sleep", "300"], {
+  edit: (config) => {
+    config.linux.netDevices = { dev0: { name: "moved" } };
+  },
+});
 const POINTS = 40;
 
 function createWorksAgain(id: string, { path } = bundle): void {
@@ -34,6 +55,8 @@ test("create killed after a time", () => {
 for (const [kind, of] of [
   ["", bundle],
   [" in a user namespace", inUserNamespace],
+  [" by a stage process", byStage],
+  [" in the creator's mount namespace", inCreatorsMounts],
 ] as const)
   test(`create killed at a system call${kind}`, () => {
     const id = newId();
@@ -53,6 +76,41 @@ for (const [kind, of] of [
     // The number of calls varies a little with timing, so the last ones may not be reached.
     assert.ok(killed > 20, `only ${killed} were killed`);
   });
+
+test("run whose stage process is killed, or any other of its processes", () => {
+  const calls = ["setns", "unshare", "setgroups", "setresuid", "sendmsg", "recvmsg", "exit_group"];
+  let stagesKilled = 0;
+  for (const moment of calls.flatMap((call) => [1, 2].map((nth) => ({ call, nth }))))
+    leavesNothing(() => {
+      const id = newId();
+      const { stderr } = anyKilledAt(moment).call(["run", "-b", byStage.path, id]);
+      if (/the process that was to make the container's ended/.test(stderr)) stagesKilled++;
+      succeeded(tsrun.call(["delete", "--force", id]), `delete --force after ${shown(moment)}`);
+    });
+  assert.ok(stagesKilled >= 4, `only ${stagesKilled} stages were killed before they were done`);
+});
+
+/** A network namespace that stands for the host's, for one call. */
+const BESIDE_DEVICE = [
+  ...["unshare", "--net", "sh", "-c"],
+  ...['ip link add dev0 type veth peer name peer0 && exec "$@"', "sh"],
+];
+
+test("create killed on the way of a network device", () => {
+  const into = [1, 2].map((nth) => ({ call: "setns", nth }));
+  const requests = [1, 2, 3, 4, 5, 6].map((nth) => ({ call: "sendto", nth }));
+  for (const moment of [...into, ...requests])
+    leavesNothing(() => {
+      const id = newId();
+      const killed = killedAt(moment).calledBy(...BESIDE_DEVICE);
+      const { status } = killed.call(["create", "-b", withNetDevice.path, id]);
+      assert.notEqual(status, 0, `killed at ${shown(moment)}`);
+      succeeded(tsrun.call(["delete", "--force", id]), `delete --force after ${shown(moment)}`);
+      const again = ["create", "-b", withNetDevice.path, id];
+      succeeded(tsrun.calledBy(...BESIDE_DEVICE).call(again), "create with the same id");
+      succeeded(tsrun.call(["delete", "--force", id]), "delete");
+    });
+});
 
 test("delete killed at a system call", () => {
   const id = newId();

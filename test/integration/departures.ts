@@ -144,15 +144,22 @@ export const DEPARTURES: Departure[] = [
     peer: "crun",
     ours: /^mounts: \/(\w+) \/dev\/\1 rw,(relatime|nosuid) - devtmpfs /,
     theirs: /^mounts: \/(\w+) \/dev\/\1 rw,nosuid,noexec(,relatime)? - devtmpfs /,
-    variations: /^user namespace/,
+    variations: /^(user namespace|rootless)/,
     why: "Devices bound from the host have the host’s flags, as with runc; crun adds two.",
   },
   {
-    peer: "crun",
-    ours: /^(devices: kmsg .* 644 65534:65534 1:b|mounts: \/kmsg \/dev\/kmsg .* - devtmpfs .*)$/,
-    theirs: /^(devices: kmsg .* 644 0:0 1:b|mounts: \/0 \/dev\/kmsg .* - tmpfs .*)$/,
+    peer: "runc",
+    ours: /^(devices: kmsg .* 644 0:0 1:b|mounts: \/0 \/dev\/kmsg .* - tmpfs .*)$/,
+    theirs: /^(devices: kmsg .* 644 65534:65534 1:b|mounts: \/kmsg \/dev\/kmsg .* - devtmpfs .*)$/,
     variations: /^user namespace with a device/,
-    why: "crun makes the device before it enters the user namespace; tsrun binds the host’s, as runc.",
+    why: "runc binds the host’s device with the owner that it has there; tsrun makes it, as crun.",
+  },
+  {
+    peer: "crun",
+    ours: /^mounts: \/0 \/dev\/kmsg rw,nosuid,noexec,relatime - tmpfs rw$/,
+    theirs: /^mounts: \/0 \/dev\/kmsg rw,relatime - tmpfs rw$/,
+    variations: /^user namespace with a device/,
+    why: "A device’s mount is nosuid and noexec, as with later releases of crun.",
   },
   {
     peer: "runc",
@@ -160,5 +167,21 @@ export const DEPARTURES: Departure[] = [
     theirs: /^(devices: mqueue|destinations: \/dev\/mqueue) directory 1777 0:65534/,
     variations: /^user namespace/,
     why: "runc makes the IPC namespace with the uid of the user namespace’s root and not yet its gid.",
+  },
+  {
+    peer: "runc",
+    ours: /^(mounts: \/ \/sys\/fs\/cgroup ro,\S+ - cgroup2 rw\S*|cgroup: cgroup.procs|destinations: \/sys\/fs\/cgroup directory [57]55 \S+)$/,
+    theirs:
+      /^(mounts: \/ \/sys\/fs\/cgroup ro,relatime - tmpfs ro,\S+|destinations: \/sys\/fs\/cgroup directory 1777 0:0)$/,
+    variations: /^rootless/,
+    why:
+      "Without a group of its own a cgroup namespace is rooted in the caller’s: tsrun shows that, as crun, " +
+      "runc an empty folder.",
+  },
+  {
+    peer: "crun",
+    theirs: /^mounts: \/ \/sys\/fs\/cgroup rw,relatime - tmpfs rw,size=4k,/,
+    variations: /^rootless/,
+    why: "crun mounts an empty tmpfs below the cgroup tree of a rootless container.",
   },
 ];

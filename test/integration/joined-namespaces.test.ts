@@ -32,11 +32,6 @@ function joining(
   return { bundle, pointer: new RegExp(`/linux/namespaces/${index}/path`) };
 }
 
-test("a mount namespace to join is refused where it is named", () => {
-  const { bundle, pointer } = joining("mount", "/proc/self/ns/mnt", "true");
-  leavesNothing(() => failed(tsrun.call(["run", "-b", bundle.path, newId()]), pointer));
-});
-
 interface Setting {
   name: string;
   type: string;

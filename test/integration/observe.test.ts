@@ -1,5 +1,6 @@
 /** What the container's process observes, under tsrun and under its peers, must be the same. */
 import assert from "node:assert/strict";
+import { chmodSync } from "node:fs";
 import { join } from "node:path";
 import { test } from "node:test";
 import { sample } from "../vm/sample.ts";
@@ -11,6 +12,7 @@ import { nothingIsLeftAtTheEnd } from "./harness/leftovers.ts";
 import { type Difference, differences, type Observation, parse, probe } from "./harness/observe.ts";
 import { crun, newId, type Runtime, runc, tsrun } from "./harness/runtime.ts";
 import { consoleSocket } from "./harness/terminal.ts";
+import { asUser, giveFolders } from "./harness/user.ts";
 import { VARIATIONS, type Variation } from "./variations.ts";
 
 nothingIsLeftAtTheEnd();
@@ -21,6 +23,7 @@ const NOT_NULL = { input: "" };
 /** What the container has printed on the terminal that a console socket received. */
 function throughTerminal(runtime: Runtime, bundle: string, id: string): string {
   const { path, terminal } = consoleSocket();
+  chmodSync(path, 0o666);
   const call = ["run", "--detach", "--console-socket", path, "--bundle", bundle, id];
   succeeded(runtime.call(call, NOT_NULL), `${runtime.name} run`);
   terminal.shows(/^=== end$/m);
@@ -29,11 +32,13 @@ function throughTerminal(runtime: Runtime, bundle: string, id: string): string {
 }
 
 /** Runs the variation from a fresh bundle; always at the same path, so that paths compare. */
-function observe(runtime: Runtime, variation: Variation): Observation {
+function observe(peer: Runtime, variation: Variation): Observation {
+  const runtime = variation.byUser ? asUser(peer) : peer;
   const bundle = makeBundle(["sh", "-c"], { ...variation, path: join(scratch, "observed") });
   bundle.config.process.args.push(probe(bundle.config));
   bundle.config.process.terminal = variation.terminal ?? false;
   writeConfig(bundle.path, bundle.config);
+  if (variation.byUser) giveFolders(bundle.path);
   const id = newId();
   const output = variation.terminal
     ? throughTerminal(runtime, bundle.path, id)
@@ -61,7 +66,8 @@ const seed = Number(process.env["TSRUN_TEST_SEED"] ?? 0);
 
 for (const variation of sample(VARIATIONS, count, seed)) {
   test(`observed alike: ${variation.name}`, () => {
-    const ours = observe(tsrun, variation);
+    // A rootless container sees where the host has /sys/fs/cgroup.
+    const ours = observe(variation.byUser ? tsrun.onPureCgroup() : tsrun, variation);
     const unknown = [runc, crun].flatMap((peer) =>
       differences(ours, observe(peer, variation))
         .filter((difference) => !known(peer.name, variation.name, difference))

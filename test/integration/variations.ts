@@ -10,6 +10,7 @@ import {
   type Config,
   HOST_GID,
   HOST_UID,
+  makeRootless,
   mountAt,
   shareNamespace,
 } from "./harness/config.ts";
@@ -22,6 +23,8 @@ export interface Variation {
   prepare?: (rootfs: string, bundle: string) => void;
   /** With a terminal, which a console socket receives. */
   terminal?: true;
+  /** Called by an ordinary user. */
+  byUser?: true;
 }
 
 /** A folder and a file beside the rootfs, to be bind-mounted. */
@@ -101,6 +104,12 @@ const USER: Variation[] = [
     name: "user unknown to /etc/passwd",
     edit: (config) => {
       config.process.user = { uid: 4321, gid: 1234 };
+    },
+  },
+  {
+    name: "a username, which is for Windows",
+    edit: (config) => {
+      Object.assign(config.process.user, { username: "user" });
     },
   },
   {
@@ -193,6 +202,29 @@ const PROCESS: Variation[] = [
         { type: "RLIMIT_CORE", soft: 0, hard: 0 },
         { type: "RLIMIT_FSIZE", soft: 1_000_000, hard: 2 ** 40 },
         { type: "RLIMIT_STACK", soft: 4_194_304, hard: 8_388_608 },
+      ];
+    },
+  },
+  {
+    name: "every rlimit",
+    edit: (config) => {
+      config.process.rlimits = [
+        { type: "RLIMIT_AS", soft: 2 ** 41, hard: 2 ** 42 },
+        { type: "RLIMIT_CORE", soft: 4096, hard: 8192 },
+        { type: "RLIMIT_CPU", soft: 1000, hard: 2000 },
+        { type: "RLIMIT_DATA", soft: 2 ** 41, hard: 2 ** 42 },
+        { type: "RLIMIT_FSIZE", soft: 2 ** 33, hard: 2 ** 34 },
+        { type: "RLIMIT_LOCKS", soft: 10, hard: 20 },
+        { type: "RLIMIT_MEMLOCK", soft: 4096, hard: 8192 },
+        { type: "RLIMIT_MSGQUEUE", soft: 1000, hard: 2000 },
+        { type: "RLIMIT_NICE", soft: 0, hard: 0 },
+        { type: "RLIMIT_NOFILE", soft: 60, hard: 120 },
+        { type: "RLIMIT_NPROC", soft: 1000, hard: 2000 },
+        { type: "RLIMIT_RSS", soft: 2 ** 41, hard: 2 ** 42 },
+        { type: "RLIMIT_RTPRIO", soft: 0, hard: 0 },
+        { type: "RLIMIT_RTTIME", soft: 1_000_000, hard: 2_000_000 },
+        { type: "RLIMIT_SIGPENDING", soft: 100, hard: 200 },
+        { type: "RLIMIT_STACK", soft: 2 ** 21, hard: 2 ** 22 },
       ];
     },
   },
@@ -608,6 +640,68 @@ const USER_NAMESPACES: Variation[] = [
   },
 ];
 
+const rootless = (name: string, ...edits: Edit[]): Variation => ({
+  name: ["rootless", name].join(" ").trimEnd(),
+  byUser: true,
+  edit: (config, bundle) => {
+    makeRootless(config);
+    for (const edit of edits) edit(config, bundle);
+  },
+});
+
+const ROOTLESS: Variation[] = [
+  rootless(""),
+  { ...rootless("with a terminal"), terminal: true },
+  rootless("with a root filesystem of its own", (config) => {
+    config.root.readonly = false;
+  }),
+  rootless("with a network namespace", (config) => {
+    config.linux.namespaces.push({ type: "network" });
+  }),
+  rootless("with a sysfs of its own", (config) => {
+    config.linux.namespaces.push({ type: "network" });
+    Object.assign(mountAt(config, "/sys"), { type: "sysfs", source: "sysfs", options: ["ro"] });
+  }),
+  {
+    ...rootless(
+      "with bind mounts",
+      bind("shared", "/mnt", "ro", "nosuid"),
+      bind("single", "/etc/hosts", "rw"),
+    ),
+    prepare: (rootfs, bundle) => {
+      shareables(rootfs, bundle);
+      writeFileSync(join(rootfs, "etc/hosts"), "");
+    },
+  },
+  rootless("with capabilities", (config) => {
+    const all = ["CAP_SYS_ADMIN", "CAP_MKNOD", "CAP_NET_ADMIN", "CAP_CHOWN", "CAP_DAC_OVERRIDE"];
+    config.process.capabilities = { bounding: all, effective: all, permitted: all };
+  }),
+  rootless("with sysctls", (config) => {
+    config.linux.namespaces.push({ type: "network" });
+    config.linux.sysctl = { "net.ipv4.ip_default_ttl": "77", "kernel.msgmax": "7777" };
+  }),
+  rootless("with an oom score", (config) => {
+    config.process.oomScoreAdj = 300;
+  }),
+  rootless("without cgroup and ipc namespaces", (config) => {
+    shareNamespace(config, "cgroup");
+    shareNamespace(config, "ipc");
+    config.mounts = config.mounts.filter(({ type }) => type !== "cgroup" && type !== "mqueue");
+  }),
+];
+
+const SECCOMP: Variation[] = [true, false].map((noNewPrivileges) => ({
+  name: `seccomp ${noNewPrivileges ? "with" : "without"} no_new_privs`,
+  edit: (config) => {
+    config.process.noNewPrivileges = noNewPrivileges;
+    config.linux.seccomp = {
+      defaultAction: "SCMP_ACT_ALLOW",
+      syscalls: [{ names: ["mknod", "mknodat"], action: "SCMP_ACT_ERRNO", errnoRet: 95 }],
+    };
+  },
+}));
+
 export const VARIATIONS: Variation[] = [
   { name: "the default configuration" },
   ...ROOT,
@@ -619,4 +713,6 @@ export const VARIATIONS: Variation[] = [
   ...PATHS,
   ...TERMINALS,
   ...USER_NAMESPACES,
+  ...ROOTLESS,
+  ...SECCOMP,
 ];

@@ -39,6 +39,23 @@ export interface IdMapping {
   size: number;
 }
 
+export interface Seccomp {
+  defaultAction: string;
+  defaultErrnoRet?: number;
+  architectures?: string[];
+  flags?: string[];
+  listenerPath?: string;
+  listenerMetadata?: string;
+  syscalls?: SeccompRule[];
+}
+
+export interface SeccompRule {
+  names: string[];
+  action: string;
+  errnoRet?: number;
+  args?: { index: number; value: number; valueTwo?: number; op: string }[];
+}
+
 export interface Config {
   ociVersion: string;
   process: {
@@ -52,6 +69,12 @@ export interface Config {
     rlimits: { type: string; soft: number; hard: number }[];
     noNewPrivileges?: boolean;
     oomScoreAdj?: number;
+    scheduler?: Record<string, unknown>;
+    ioPriority?: { class: string; priority: number };
+    execCPUAffinity?: { initial?: string; final?: string };
+    apparmorProfile?: string;
+    selinuxLabel?: string;
+    commandLine?: string;
   };
   root: { path: string; readonly?: boolean };
   hostname?: string;
@@ -76,10 +99,16 @@ export interface Config {
       uid?: number;
       gid?: number;
     }[];
+    timeOffsets?: Record<string, { secs: number; nanosecs?: number }>;
+    netDevices?: Record<string, { name?: string }>;
     sysctl?: Record<string, string>;
     uidMappings?: IdMapping[];
     gidMappings?: IdMapping[];
     rootfsPropagation?: string;
+    personality?: { domain: string; flags?: string[] };
+    seccomp?: Seccomp;
+    memoryPolicy?: { mode: string; nodes?: string; flags?: string[] };
+    intelRdt?: Record<string, unknown>;
     maskedPaths: string[];
     readonlyPaths: string[];
   };
@@ -190,4 +219,25 @@ export function addUserNamespace(config: Config): void {
 /** Removes one namespace from the configuration, so that the container shares the caller's. */
 export function shareNamespace(config: Config, type: string): void {
   config.linux.namespaces = config.linux.namespaces.filter((each) => each.type !== type);
+}
+
+/** The uid and gid of an ordinary user; in the virtual machine it has a name and subordinate ids. */
+export const USER = 1000;
+
+/** Changes the default configuration as `runc spec --rootless` does. */
+export function makeRootless({ linux, mounts }: Config): void {
+  linux.namespaces = linux.namespaces.filter(({ type }) => type !== "network");
+  linux.namespaces.push({ type: "user" });
+  linux.uidMappings = [{ containerID: 0, hostID: USER, size: 1 }];
+  linux.gidMappings = [{ containerID: 0, hostID: USER, size: 1 }];
+  delete linux.resources;
+  for (const mount of mounts) {
+    if (mount.destination === "/sys")
+      Object.assign(mount, {
+        type: "none",
+        source: "/sys",
+        options: ["rbind", "nosuid", "noexec", "nodev", "ro"],
+      });
+    else if (mount.options) mount.options = mount.options.filter((each) => !/^[ug]id=/.test(each));
+  }
 }

@@ -20,6 +20,7 @@ export const hasMachinePids: boolean =
 /** The tools that the tests call, with the Debian package that has each. */
 const TOOLS: Record<string, string> = {
   unshare: "util-linux",
+  setpriv: "util-linux",
   mount: "mount",
   busybox: "busybox-static",
   python3: "python3-minimal",

@@ -1,7 +1,7 @@
 /** What a runtime must not leave behind: processes, mounts, cgroups and state directories. */
 import assert from "node:assert/strict";
 import { existsSync, readdirSync, readFileSync, rmdirSync, rmSync } from "node:fs";
-import { join } from "node:path";
+import { basename, join } from "node:path";
 import { after, afterEach } from "node:test";
 import { pause } from "./expect.ts";
 import { cgroupRoot } from "./hierarchy.ts";
@@ -58,8 +58,11 @@ function entries(folder: string): string[] {
   return existsSync(folder) ? readdirSync(folder).map((name) => join(folder, name)) : [];
 }
 
+/** Those of containers: the seccomp filters that tsrun and recent crun keep beside them are for the next ones. */
 function stateDirectories(): string[] {
-  return ["tsrun", "runc", "crun"].flatMap((name) => entries(`/run/${name}`));
+  return ["/run", join(scratch, "home/run")]
+    .flatMap((folder) => ["tsrun", "runc", "crun"].flatMap((name) => entries(join(folder, name))))
+    .filter((path) => !["@seccomp", ".cache"].includes(basename(path)));
 }
 
 function everything(): Record<string, string[]> {

@@ -2,6 +2,7 @@
 import { spawnSync } from "node:child_process";
 import { existsSync, readdirSync, readFileSync } from "node:fs";
 import { join } from "node:path";
+import { USER } from "./config.ts";
 import { cgroupRoot } from "./hierarchy.ts";
 
 export type Controller = "cpu" | "cpuset" | "hugetlb" | "io" | "memory" | "misc" | "pids" | "rdma";
@@ -11,6 +12,8 @@ export type Feature =
   | `${Controller} controller`
   /** As the first process, with its D-Bus, of the machine and not only of a user. */
   | "systemd"
+  /** The ordinary user's, with its bus. */
+  | "systemd of a user"
   | "swap"
   /** The capability: a root that may raise hard limits. */
   | "CAP_SYS_RESOURCE"
@@ -18,6 +21,10 @@ export type Feature =
   | "hugepages"
   /** The release of runc that test/vm/guest/recent-runc names, as `runc-recent`. */
   | "recent runc"
+  /** Enabled in the kernel, with apparmor_parser(8). */
+  | "AppArmor"
+  /** newuidmap and newgidmap, and ids from 100000 on that they give to the ordinary user of the tests. */
+  | "subordinate ids"
   /** cgroup v1 hierarchies beside the cgroup v2 one, which the VM has not. */
   | "hybrid";
 
@@ -51,20 +58,33 @@ function look(feature: Feature): boolean {
   switch (feature) {
     case "systemd":
       return succeeds("busctl", "--system", "status", "org.freedesktop.systemd1");
+    case "systemd of a user":
+      return existsSync(`/run/user/${USER}/bus`);
     case "CAP_SYS_RESOURCE":
       return mayRaiseLimits();
     case "swap":
       return readFileSync("/proc/swaps", "utf8").trim().includes("\n");
     case "hugepages":
       return freeHugepages();
+    case "subordinate ids":
+      return (
+        succeeds("sh", "-c", "command -v newuidmap") &&
+        hasSubordinates("/etc/subuid") &&
+        hasSubordinates("/etc/subgid")
+      );
     case "recent runc":
       return succeeds("runc-recent", "--version");
+    case "AppArmor":
+      return succeeds("apparmor_parser", "--version") && succeeds("aa-enabled", "--quiet");
     case "hybrid":
       return /:[a-z_,]+:/.test(readFileSync("/proc/self/cgroup", "utf8"));
     default:
       return controllers().includes(feature.slice(0, feature.indexOf(" ")));
   }
 }
+
+const hasSubordinates = (file: string): boolean =>
+  existsSync(file) && /:100000:65536$/m.test(readFileSync(file, "utf8"));
 
 function mayRaiseLimits(): boolean {
   const effective = readFileSync("/proc/self/status", "utf8").match(/^CapEff:\s*(\w+)$/m)?.[1];

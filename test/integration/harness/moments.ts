@@ -14,9 +14,15 @@ export interface Moment {
 export const shown = ({ call, nth }: Moment): string => `${call} number ${nth}`;
 
 /** Kills tsrun at that moment; whatever it has forked lives on. */
-export function killedAt({ call, nth }: Moment): Runtime {
+export const killedAt = (moment: Moment): Runtime => killing(moment, []);
+
+/** Kills whichever process of tsrun's comes to that moment of its own; the others live on. */
+export const anyKilledAt = (moment: Moment): Runtime => killing(moment, ["-f"]);
+
+function killing({ call, nth }: Moment, whom: readonly string[]): Runtime {
   const inject = `inject=${call}:signal=SIGKILL:when=${nth}`;
-  return new Runtime("tsrun", ["strace", "-qq", "-o", "/dev/null", "-e", inject, tsrunPath]);
+  const strace = ["strace", "-qq", ...whom, "-o", "/dev/null", "-e", inject];
+  return new Runtime("tsrun", [...strace, tsrunPath]);
 }
 
 /** All system calls that tsrun itself makes, in order; strace counts each kind by itself. */

@@ -49,6 +49,14 @@ export class Runtime {
     return new Runtime(this.name, [...PURE_CGROUP, ...this.command]);
   }
 
+  /** The same runtime, called by way of another command, which does not change where /sys/fs/cgroup is. */
+  calledBy(...words: readonly string[]): Runtime {
+    const isWrapped = PURE_CGROUP.every((word, i) => this.command[i] === word);
+    const own = isWrapped ? this.command.slice(PURE_CGROUP.length) : this.command;
+    const called = new Runtime(this.name, [...words, ...own]);
+    return isWrapped ? called.onPureCgroup() : called;
+  }
+
   /** Runs to the end, and fails after 20 s. Detached containers do not hold the call up. */
   call(args: string[], options: CallOptions = {}): Outcome {
     const folder = newFolder("call");
