@@ -5,6 +5,7 @@
  * them, or just these files. TSRUN_TEST_SEED chooses the sample; without it, chance does. Whole files
  * are chosen: node:test runs those.
  */
+import { execFileSync } from "node:child_process";
 import { randomInt } from "node:crypto";
 import { cpSync, mkdirSync, readdirSync, rmSync } from "node:fs";
 import { join } from "node:path";
@@ -39,6 +40,10 @@ rmSync(JOB, { recursive: true, force: true });
 rmSync(RESULTS, { recursive: true, force: true });
 mkdirSync(JOB, { recursive: true });
 for (const part of PARTS) cpSync(part, join(JOB, part), { recursive: true });
+
+// The guest has no compiler.
+mkdirSync(join(JOB, "test/vm"), { recursive: true });
+execFileSync("cc", ["-static", "-O2", "-o", join(JOB, "test/vm/syscalls"), "test/vm/syscalls.c"]);
 
 const machine = testsIn("test/vm");
 const integration = testsIn("test/integration");
