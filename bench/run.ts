@@ -5,7 +5,7 @@ import { join } from "node:path";
 import { setTimeout as sleep } from "node:timers/promises";
 import { fileURLToPath } from "node:url";
 import { parseArgs } from "node:util";
-import { makeBundle } from "./bundle.ts";
+import { type Kind, makeBundle } from "./bundle.ts";
 import { Launcher, type Measurement } from "./launcher.ts";
 import { type Candidate, identify, type Program } from "./programs.ts";
 import { type Contestant, commandLine, type Scenario, scenarios } from "./scenarios.ts";
@@ -19,6 +19,7 @@ const USAGE = `usage: npx tsx bench/run.ts [OPTION]...
   --pause MS        rest before each run, for the kernel to finish with the one before (10)
   --only NAME,...   measure these programs only
   --with PATH=NAME  measure one more runtime (may be given again)
+  --scenario NAME   measure this scenario only (may be given again)
   --json            print the summaries as JSON, not as Markdown
   --help
 `;
@@ -59,6 +60,7 @@ function readOptions() {
       pause: { type: "string", default: "10" },
       only: { type: "string" },
       with: { type: "string", multiple: true, default: [] },
+      scenario: { type: "string", multiple: true },
       json: { type: "boolean", default: false },
       help: { type: "boolean", default: false },
     },
@@ -111,22 +113,29 @@ async function cleanUp(contestants: readonly Contestant[], idPrefix: string): Pr
   await launcher.close();
 }
 
-/** Runs all scenarios; leaves nothing, however they end. */
-async function measureAll(programs: readonly Program[], pace: Pace): Promise<Result[]> {
-  const bundle = mkdtempSync(join(tmpdir(), "tsrun-bench-"));
+/** Runs the scenarios; leaves nothing, however they end. */
+async function measureAll(
+  programs: readonly Program[],
+  chosen: readonly Scenario[],
+  pace: Pace,
+): Promise<Result[]> {
+  const folder = mkdtempSync(join(tmpdir(), "tsrun-bench-"));
+  const bundles = { default: join(folder, "default"), "docker-like": join(folder, "docker-like") };
   // Where runtimes keep their state by default: in memory, on most machines.
   const state = mkdtempSync("/run/tsrun-bench-");
   const idPrefix = `tsrun-bench-${process.pid}-`;
   const contestants = programs.map((program): Contestant => {
-    return { program, root: join(state, program.name), bundle, id: idPrefix + program.name };
+    return { program, root: join(state, program.name), bundles, id: idPrefix + program.name };
   });
   const launcher = new Launcher(LAUNCHER);
   const interrupt = (): void => launcher.kill();
   process.once("SIGINT", interrupt).once("SIGTERM", interrupt);
   const results: Result[] = [];
   try {
-    makeBundle(bundle, existsSync(TSRUN) ? TSRUN : "runc");
-    for (const scenario of scenarios) {
+    const specProgram = existsSync(TSRUN) ? TSRUN : "runc";
+    for (const [kind, bundle] of Object.entries(bundles) as [Kind, string][])
+      makeBundle(bundle, specProgram, kind);
+    for (const scenario of chosen) {
       const able = contestants.filter(({ program }) => scenario.floor || program.options);
       const rows = await runScenario(launcher, scenario, able, pace);
       results.push({ scenario: scenario.name, rows });
@@ -136,7 +145,7 @@ async function measureAll(programs: readonly Program[], pace: Pace): Promise<Res
     try {
       await cleanUp(contestants, idPrefix);
     } finally {
-      for (const directory of [bundle, state]) rmSync(directory, { recursive: true, force: true });
+      for (const directory of [folder, state]) rmSync(directory, { recursive: true, force: true });
     }
   }
   return results;
@@ -167,6 +176,8 @@ async function main(): Promise<void> {
   const candidates = [...STANDARD, ...options.added];
   const unknown = options.only?.filter((name) => !candidates.some((known) => known.name === name));
   if (unknown?.length) throw new Error(`--only: no program is called ${unknown.join(", ")}`);
+  const chosen = scenarios.filter(({ name }) => options.scenario?.includes(name) ?? true);
+  if (chosen.length === 0) throw new Error(`--scenario: none is called ${options.scenario}`);
 
   const programs: Program[] = [];
   for (const candidate of candidates) {
@@ -178,7 +189,7 @@ async function main(): Promise<void> {
       process.exitCode = 1;
     }
   }
-  print(await measureAll(programs, options.pace), options.pace, options.json);
+  print(await measureAll(programs, chosen, options.pace), options.pace, options.json);
 }
 
 try {

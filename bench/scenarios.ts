@@ -1,18 +1,21 @@
+import { readdirSync, rmSync } from "node:fs";
+import { join } from "node:path";
+import type { Kind } from "./bundle.ts";
 import type { Launcher, Measurement } from "./launcher.ts";
 import type { Program } from "./programs.ts";
 
-/** A program in its place: with its state directory, its container's id and the common bundle. */
+/** A program in its place: with its state directory, its container's id and the common bundles. */
 export interface Contestant {
   program: Program;
   root: string;
-  bundle: string;
+  bundles: Readonly<Record<Kind, string>>;
   id: string;
 }
 
 /** A thing to measure. */
 export interface Scenario {
   name: string;
-  /** Whether the floor can do it: it has no state, so it knows `run` alone. */
+  /** Whether the floor can do it: it has no state and no seccomp, so it knows `run` of the default config alone. */
   floor: boolean;
   prepare?(launcher: Launcher, contestant: Contestant): Promise<void>;
   measure(launcher: Launcher, contestant: Contestant): Promise<Measurement>;
@@ -32,6 +35,19 @@ async function succeed(launcher: Launcher, command: string[]): Promise<Measureme
   return measurement;
 }
 
+async function runDockerLike(launcher: Launcher, contestant: Contestant): Promise<Measurement> {
+  const { bundles, id } = contestant;
+  const line = commandLine(contestant, "run", "-b", bundles["docker-like"], id);
+  const run = await succeed(launcher, line);
+  await launcher.reap();
+  return run;
+}
+
+/** Removes what is kept for later containers; there is no container now. */
+function forgetCaches({ root }: Contestant): void {
+  for (const name of readdirSync(root)) rmSync(join(root, name), { recursive: true });
+}
+
 const sum = (values: number[]): number => values.reduce((total, value) => total + value, 0);
 
 export const scenarios: readonly Scenario[] = [
@@ -39,21 +55,35 @@ export const scenarios: readonly Scenario[] = [
     name: "run",
     floor: true,
     async measure(launcher, contestant) {
-      const { program, bundle, id } = contestant;
+      const { program, bundles, id } = contestant;
       const command = program.options
-        ? commandLine(contestant, "run", "-b", bundle, id)
-        : [program.executable, `${bundle}/rootfs`];
+        ? commandLine(contestant, "run", "-b", bundles.default, id)
+        : [program.executable, `${bundles.default}/rootfs`];
       const run = await succeed(launcher, command);
       await launcher.reap();
       return run;
     },
   },
   {
+    name: "run (Docker-like)",
+    floor: false,
+    measure: runDockerLike,
+  },
+  {
+    name: "run (Docker-like, nothing cached)",
+    floor: false,
+    measure(launcher, contestant) {
+      forgetCaches(contestant);
+      return runDockerLike(launcher, contestant);
+    },
+  },
+  {
     name: "create + start + delete",
     floor: false,
     async measure(launcher, contestant) {
-      const { bundle, id } = contestant;
-      const create = await succeed(launcher, commandLine(contestant, "create", "-b", bundle, id));
+      const { bundles, id } = contestant;
+      const line = commandLine(contestant, "create", "-b", bundles.default, id);
+      const create = await succeed(launcher, line);
       const start = await succeed(launcher, commandLine(contestant, "start", id));
       // Not timed: the container's process ends by itself. Its memory counts.
       const container = await launcher.reap();
@@ -70,8 +100,8 @@ export const scenarios: readonly Scenario[] = [
     name: "state",
     floor: false,
     async prepare(launcher, contestant) {
-      const { bundle, id } = contestant;
-      await succeed(launcher, commandLine(contestant, "create", "-b", bundle, id));
+      const { bundles, id } = contestant;
+      await succeed(launcher, commandLine(contestant, "create", "-b", bundles.default, id));
     },
     measure(launcher, contestant) {
       return succeed(launcher, commandLine(contestant, "state", contestant.id));
