@@ -1,11 +1,11 @@
 /** The options before the command, and what they say to every command. */
 
-import { AT_EACCESS, AT_FDCWD, EEXIST } from "#abi";
+import { AT_EACCESS, AT_FDCWD, EEXIST, S_IFDIR, S_IFMT } from "#abi";
 import { env } from "#host";
 import { Failure } from "../failure.ts";
-import { inUserNamespace } from "../linux/credentials.ts";
+import { geteuid, inUserNamespace } from "../linux/credentials.ts";
 import { unless } from "../linux/errno.ts";
-import { access, mkdirAt, readlinkAt } from "../linux/fs.ts";
+import { access, mkdirAt, readlinkAt, statAt } from "../linux/fs.ts";
 import { cleanPath } from "../linux/path.ts";
 import { type Caller, callerOf } from "../runtime/caller.ts";
 import type { CgroupManager, Context } from "../runtime/context.ts";
@@ -64,7 +64,9 @@ function toCgroupManager({
 function toRoot(given: string | undefined, caller: Caller): string {
   if (given !== undefined) return checkedRoot(given);
   const runtimeDir = env("XDG_RUNTIME_DIR");
-  return runtimeDir && belongsToUser(caller) ? userRoot(runtimeDir) : "/run/tsrun";
+  // "If an implementation encounters a relative path […] it should consider the path invalid and ignore it."
+  const isSet = runtimeDir?.startsWith("/") === true;
+  return isSet && belongsToUser(caller) ? userRoot(runtimeDir) : "/run/tsrun";
 }
 
 /** Absolute, without `.` and `..`; the root of the filesystem is surely a mistake. */
@@ -100,5 +102,17 @@ function userRoot(runtimeDir: string): string {
       hint: "$XDG_RUNTIME_DIR must be a directory that you can write to; or give --root",
     });
   }
+  refuseForeign(root);
   return root;
+}
+
+const OTHERS_MAY_WRITE = 0o022;
+
+/** Whoever can write to it can put a container there whose hooks this user would run, and whose pid it would kill. */
+function refuseForeign(root: string): void {
+  const { uid, mode } = statAt(AT_FDCWD, root);
+  if ((mode & S_IFMT) !== S_IFDIR || uid !== geteuid() || (mode & OTHERS_MAY_WRITE) !== 0)
+    throw new Failure(`${root} is not a directory that is yours alone`, {
+      hint: "$XDG_RUNTIME_DIR must be a directory of yours that nobody else can write to; or give --root",
+    });
 }

@@ -171,7 +171,7 @@ function makeDevice(root: number, device: LinuxDevice, host: HostDevices): void 
   const { path, uid = 0, gid = 0 } = device;
   const { format, number } = kindOf(device);
   const detached = host.made.get(cleanPath(path));
-  const { directory, name } = splitPath(path);
+  const { directory, name } = splitPath(cleanPath(path));
   using(makeDirectoryInRoot(root, directory), (parent) => {
     let bound = false;
     const make = () => makeNode(parent, name, modeOf(device), number);

@@ -2,6 +2,7 @@
 import {
   EEXIST,
   EINVAL,
+  ENOENT,
   O_CREAT,
   O_DIRECTORY,
   O_EXCL,
@@ -13,8 +14,16 @@ import {
   S_IFMT,
 } from "#abi";
 import { isErrno, unless } from "../linux/errno.ts";
-import { close, findInRoot, mkdirAt, openAt, readlinkAt, stat, using } from "../linux/fs.ts";
-import { pathNames } from "../linux/path.ts";
+import {
+  close,
+  findInRoot,
+  mkdirAt,
+  openAt,
+  openInRoot,
+  readlinkAt,
+  stat,
+  using,
+} from "../linux/fs.ts";
 
 const DIRECTORY_MODE = 0o755;
 
@@ -32,35 +41,53 @@ export function makeDirectoryInRoot(root: number, path: string, links = 0): numb
   if (found !== undefined) return found;
   const { directory, name } = splitPath(path);
   return using(makeDirectoryInRoot(root, directory, links), (parent) => {
+    if (isDots(name)) return openInRoot(root, path, O_PATH | O_DIRECTORY);
     try {
       mkdirAt(parent, name, DIRECTORY_MODE);
     } catch (error) {
       if (!isErrno(error, EEXIST) || links === MAX_LINKS) throw error;
-      const target = unless([EINVAL], () => readlinkAt(parent, name));
-      if (target !== undefined)
-        return makeDirectoryInRoot(
-          root,
-          target.startsWith("/") ? target : `${directory}/${target}`,
-          links + 1,
-        );
+      const target = linkTarget(parent, directory, name);
+      if (target !== undefined) return makeDirectoryInRoot(root, target, links + 1);
     }
     return openAt(parent, name, O_PATH | O_DIRECTORY | O_NOFOLLOW);
   });
 }
 
-/** A place in the root that is no directory (O_PATH); an empty file is made where there is none. */
-export function makeFileInRoot(root: number, path: string, mode: number = DIRECTORY_MODE): number {
+/**
+ * A place in the root that is no directory (O_PATH); an empty file is made where there is none, also where a link leads to
+ * one: images have /etc/resolv.conf -> ../run/systemd/resolve/stub-resolv.conf.
+ */
+export function makeFileInRoot(
+  root: number,
+  path: string,
+  mode: number = DIRECTORY_MODE,
+  links = 0,
+): number {
   const found = findInRoot(root, path, O_PATH);
   if (found !== undefined) return found;
   const { directory, name } = splitPath(path);
-  return using(makeDirectoryInRoot(root, directory), (parent) => makeFile(parent, name, mode));
+  return using(makeDirectoryInRoot(root, directory), (parent) => {
+    if (isDots(name)) return openInRoot(root, path, O_PATH);
+    const target = links === MAX_LINKS ? undefined : linkTarget(parent, directory, name);
+    return target === undefined
+      ? makeFile(parent, name, mode)
+      : makeFileInRoot(root, target, mode, links + 1);
+  });
 }
 
-/** The directory and the last name of a path. */
+/** Where a link leads, seen from the root; undefined for what is none. */
+function linkTarget(parent: number, directory: string, name: string): string | undefined {
+  const target = unless([EINVAL, ENOENT], () => readlinkAt(parent, name));
+  return target === undefined || target.startsWith("/") ? target : `${directory}/${target}`;
+}
+
+/** Of these no file is made in a directory: and from the root itself `..` would lead out. */
+const isDots = (name: string): boolean => name === "." || name === "..";
+
+/** The directory and the last name of a path. A `..` stays: behind a link, only the kernel knows where it leads. */
 export function splitPath(path: string): { directory: string; name: string } {
-  const names = pathNames(path);
-  const name = names.pop() ?? ".";
-  return { directory: `/${names.join("/")}`, name };
+  const [, directory = "", name = ""] = /^(.*?)([^/]*)\/*$/s.exec(path) ?? [];
+  return { directory: directory || "/", name: name || "." };
 }
 
 /** An empty file in a directory (O_PATH); one that is there already will do, unless it is a link (ELOOP). */

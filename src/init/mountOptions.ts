@@ -99,11 +99,13 @@ export const SUPERBLOCK_FLAGS = new Set([
 ]);
 /**
  * mount(8)'s words for "nothing in particular". `silent` and `loud` mean nothing where the kernel's messages are read from
- * the context, and inode versions are the filesystem's own affair; the others are about fstab(5) and who may mount.
+ * the context, and inode versions are the filesystem's own affair; the others are about fstab(5) and who may mount. `copy` and
+ * `nocopy` are releases of Podman's word to themselves, left in what they hand to a runtime: how a new volume begins.
  */
 const WITHOUT_EFFECT = new Set([
   ...["", "defaults", "silent", "loud", "iversion", "noiversion"],
   ...["auto", "noauto", "nouser", "_netdev"],
+  ...["copy", "nocopy"],
 ]);
 /** mount(8): these imply others, "unless overridden by subsequent options". */
 const IMPLIED: Readonly<Record<string, readonly string[]>> = {
@@ -132,7 +134,9 @@ export function parseMountOptions(options: readonly string[]): MountOptions {
 
 function addOption(parsed: MountOptions, option: string): void {
   const base = option.startsWith("r") ? option.slice(1) : "";
-  if (option === "bind" || option === "rbind") parsed.bind = option;
+  if (option === "rbind") parsed.bind = option;
+  // MS_BIND and MS_REC are flags: both stay, in whatever order.
+  else if (option === "bind") parsed.bind ??= option;
   else if (Object.hasOwn(ATTRIBUTES, option))
     change(parsed.attributes, ATTRIBUTES[option] as Change);
   else if (Object.hasOwn(ATTRIBUTES, base))

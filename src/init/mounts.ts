@@ -2,6 +2,7 @@
 import {
   EACCES,
   EINVAL,
+  ELOOP,
   EROFS,
   MOUNT_ATTR_RDONLY,
   O_DIRECTORY,
@@ -49,8 +50,7 @@ function makeMount(plan: MountPlan, sources: Sources, mounted: Mounted): void {
   const isFile = source !== undefined && !isDirectory(source);
   // procfs and sysfs are where privileged files live: an image must not place them elsewhere by a link.
   const resolve = mount.type === "proc" || mount.type === "sysfs" ? RESOLVE_NO_SYMLINKS : 0;
-  const flags = isFile ? O_PATH : O_PATH | O_DIRECTORY;
-  const found = findInRoot(root, destination, flags, { resolve });
+  const found = findPlace(root, destination, isFile ? O_PATH : O_PATH | O_DIRECTORY, resolve);
   using(found ?? makePlace(root, destination, isFile), (target) => {
     refuseOverProc(target, plan);
     // The kernel would say no more than EINVAL.
@@ -116,6 +116,24 @@ function remount(plan: MountPlan, mounted: Mounted): void {
   load(import("./remounts.ts")).changeMount(mount, plan, { set: set & ~MOUNT_ATTR_RDONLY, clear });
   if (isSealedLater(plan)) mounted.unsealed.push({ mount, plan });
   else close(mount);
+}
+
+function findPlace(
+  root: number,
+  destination: string,
+  flags: number,
+  resolve: number,
+): number | undefined {
+  try {
+    return findInRoot(root, destination, flags, { resolve });
+  } catch (cause) {
+    if (!isErrno(cause, ELOOP)) throw cause;
+    const hint =
+      resolve === 0
+        ? "links such as /proc/self/cwd are not followed: name what they lead to"
+        : "no link is followed to where proc and sysfs are mounted: the image must have a directory there, or nothing";
+    throw new Failure("following the links of the root filesystem", { cause, hint });
+  }
 }
 
 /** What is missing of the destination is the image's to hold, and the container's root's to make. */

@@ -5,6 +5,7 @@
 import {
   EINVAL,
   EOPNOTSUPP,
+  EOVERFLOW,
   EPERM,
   O_CREAT,
   O_DIRECTORY,
@@ -18,11 +19,13 @@ import {
   S_IFMT,
   S_IFREG,
 } from "#abi";
-import { doing, Failure } from "../failure.ts";
+import { Failure } from "../failure.ts";
 import { chmodAt, copyContents, readlinkBytes, setTimes } from "../linux/copy.ts";
 import { isErrno, unless } from "../linux/errno.ts";
 import {
   chownAt,
+  close,
+  type DirectoryEntry,
   makedev,
   mkdirAt,
   mknodAt,
@@ -37,62 +40,104 @@ import {
 import { printable } from "../linux/text.ts";
 import { getXattr, listXattrs, setXattr } from "../linux/xattr.ts";
 
+/** A directory that is being copied. A list of these goes through the tree: an image's may be deeper than calls may be nested. */
+interface Level {
+  from: number;
+  to: number;
+  left: DirectoryEntry[];
+  /** The one whose turn it is. */
+  current?: DirectoryEntry;
+  /** Gives the copy what filling it would undo. */
+  finish: () => void;
+}
+
 /** Copies what the directory `from` holds to the mount `to`, with owners, modes, times and extended attributes. */
 export function copyUp(from: number, to: number): void {
-  doing("copying up what is there", undefined, () =>
-    using(openAt(from, ".", O_RDONLY | O_DIRECTORY), (source) =>
-      using(openAt(to, ".", O_RDONLY | O_DIRECTORY), (copy) => copyEntries(source, copy)),
-    ),
-  );
-}
-
-function copyEntries(source: number, copy: number): void {
-  for (const { rawName } of readDirectory(source))
-    doing(printable(rawName.subarray(0, -1)), undefined, () =>
-      using(openAt(source, rawName, O_PATH | O_NOFOLLOW), (file) => copyFile(file, copy, rawName)),
-    );
-}
-
-/** `file` only names it (O_PATH). What comes later would be undone by what comes before, were it the other way round. */
-function copyFile(file: number, copy: number, name: Uint8Array): void {
-  const status = stat(file);
-  const type = status.mode & S_IFMT;
-  const finish = (from?: number, to?: number) => {
-    giveOwner(copy, name, status);
-    if (type !== S_IFLNK) chmodAt(copy, name, status.mode & 0o7777);
-    if (from !== undefined && to !== undefined) copyXattrs(from, to);
-  };
-  if (type === S_IFREG) copyRegularFile(file, copy, name, finish);
-  else if (type === S_IFDIR) copyDirectory(file, copy, name, finish);
-  else {
-    if (type === S_IFLNK) symlinkAt(readlinkBytes(file, ""), copy, name);
-    else makeSpecialFile(copy, name, status);
-    finish();
+  const [source, copy] = [from, to].map((fd) => openAt(fd, ".", O_RDONLY | O_DIRECTORY));
+  const levels = [levelOf(source as number, copy as number, () => {})];
+  try {
+    copyLevels(levels);
+  } catch (cause) {
+    const path = levels.flatMap(({ current }) => current?.rawName.subarray(0, -1) ?? []);
+    throw new Failure(`copying up ${path.map(printable).join("/")}`, { cause });
+  } finally {
+    levels.forEach(closeLevel);
   }
-  setTimes(copy, name, status.times);
 }
 
-type Finish = (from: number, to: number) => void;
+function copyLevels(levels: Level[]): void {
+  for (let level = levels.at(-1); level !== undefined; level = levels.at(-1)) {
+    const entry = level.left.pop();
+    if (entry === undefined) {
+      level.finish();
+      closeLevel(level);
+      levels.pop();
+    } else {
+      level.current = entry;
+      const below = copyEntry(level, entry.rawName);
+      if (below !== undefined) levels.push(below);
+    }
+  }
+}
 
-function copyRegularFile(file: number, copy: number, name: Uint8Array, finish: Finish): void {
+const levelOf = (from: number, to: number, finish: () => void): Level => ({
+  from,
+  to,
+  left: readDirectory(from),
+  finish,
+});
+
+function closeLevel({ from, to }: Level): void {
+  close(from);
+  close(to);
+}
+
+/** Of a directory, only its beginning. */
+function copyEntry({ from, to }: Level, name: Uint8Array): Level | undefined {
+  // This only names it.
+  return using(openAt(from, name, O_PATH | O_NOFOLLOW), (file) => {
+    const status = stat(file);
+    const type = status.mode & S_IFMT;
+    if (type === S_IFDIR) return beginDirectory(file, to, name, status);
+    if (type === S_IFREG) copyRegularFile(file, to, name, status);
+    else {
+      if (type === S_IFLNK) symlinkAt(readlinkBytes(file, ""), to, name);
+      else makeSpecialFile(to, name, status);
+      giveStatus(to, name, status);
+    }
+    return undefined;
+  });
+}
+
+function beginDirectory(file: number, copy: number, name: Uint8Array, status: Status): Level {
+  mkdirAt(copy, name, 0o700);
+  const from = openAt(file, ".", O_RDONLY | O_DIRECTORY);
+  const to = openAt(copy, name, O_RDONLY | O_DIRECTORY | O_NOFOLLOW);
+  return levelOf(from, to, () => giveStatus(copy, name, status, { from, to }));
+}
+
+function copyRegularFile(file: number, copy: number, name: Uint8Array, status: Status): void {
   const flags = O_CREAT | O_EXCL | O_WRONLY | O_NOFOLLOW;
   // This is the very file that was looked at.
   using(open(`/proc/self/fd/${file}`, O_RDONLY), (from) =>
     using(openAt(copy, name, flags, { mode: 0o600 }), (to) => {
       copyContents(from, to);
-      finish(from, to);
+      giveStatus(copy, name, status, { from, to });
     }),
   );
 }
 
-function copyDirectory(file: number, copy: number, name: Uint8Array, finish: Finish): void {
-  mkdirAt(copy, name, 0o700);
-  using(openAt(file, ".", O_RDONLY | O_DIRECTORY), (from) =>
-    using(openAt(copy, name, O_RDONLY | O_DIRECTORY | O_NOFOLLOW), (to) => {
-      copyEntries(from, to);
-      finish(from, to);
-    }),
-  );
+/** What comes later would be undone by what comes before, were it the other way round. */
+function giveStatus(
+  copy: number,
+  name: Uint8Array,
+  status: Status,
+  opened?: { from: number; to: number },
+): void {
+  giveOwner(copy, name, status);
+  if ((status.mode & S_IFMT) !== S_IFLNK) chmodAt(copy, name, status.mode & 0o7777);
+  if (opened) copyXattrs(opened.from, opened.to);
+  setTimes(copy, name, status.times);
 }
 
 /** Devices, FIFOs and sockets. */
@@ -120,8 +165,8 @@ function giveOwner(copy: number, name: Uint8Array, { uid, gid }: Status): void {
   }
 }
 
-/** Those that a tmpfs can have, and who copies may give. */
+/** Those that a tmpfs can have, and who copies may give; not capabilities that are another user namespace's (EOVERFLOW). */
 function copyXattrs(from: number, to: number): void {
   for (const name of listXattrs(from))
-    unless([EOPNOTSUPP, EPERM], () => setXattr(to, name, getXattr(from, name)));
+    unless([EOPNOTSUPP, EPERM, EOVERFLOW], () => setXattr(to, name, getXattr(from, name)));
 }

@@ -1,5 +1,5 @@
 /** What a config.json must fulfil beyond its schema: parts that need each other. */
-import type { Linux, LinuxNamespace, Process, Spec } from "@opencontainers-types";
+import type { Linux, LinuxNamespace, Process, Spec, User } from "@opencontainers-types";
 import { O_RDONLY } from "#abi";
 import { load } from "#host";
 import { Failure } from "../failure.ts";
@@ -29,6 +29,9 @@ export function checkConfig(config: Spec): Process {
   checkSysctls(config);
   checkTimeOffsets(linux ?? {});
   checkProcess(process);
+  linux?.devices?.forEach(({ uid, gid }, i) => {
+    refuseNoId({ uid, gid }, `/linux/devices/${i}`);
+  });
   checkTerminalSize(process);
   checkScheduling(process);
   if (linux?.memoryPolicy)
@@ -119,7 +122,8 @@ function checkNames({ hostname, domainname }: Spec, hasUts: boolean): void {
 }
 
 /** "Duplicate entries … MUST generate an error" (specification, "POSIX process"). */
-function checkProcess({ rlimits = [], env = [] }: Process): void {
+function checkProcess({ user, rlimits = [], env = [] }: Process): void {
+  if (user) checkUser(user);
   rlimits.forEach(({ type }, i) => {
     if (rlimits.findIndex((other) => other.type === type) !== i)
       throw new Failure(`the resource limit ${type} is given twice`, {
@@ -134,6 +138,21 @@ function checkProcess({ rlimits = [], env = [] }: Process): void {
         pointer: `/process/env/${nameless}`,
       },
     );
+}
+
+/** To setresuid(2) and chown(2) it says "leave as it is": the process would stay root, the file root's. */
+const NO_ID = 2 ** 32 - 1;
+
+function refuseNoId(ids: Readonly<Record<string, number | undefined>>, pointer: string): void {
+  for (const [name, id] of Object.entries(ids))
+    if (id === NO_ID) throw new Failure(`${NO_ID} is no id`, { pointer: `${pointer}/${name}` });
+}
+
+function checkUser({ uid, gid, additionalGids = [] }: User): void {
+  refuseNoId({ uid, gid }, "/process/user");
+  additionalGids.forEach((id, i) => {
+    refuseNoId({ [i]: id }, "/process/user/additionalGids");
+  });
 }
 
 /** Of a terminal's rows and columns: struct winsize (ioctl_tty(2)) has 16 bits for each. */

@@ -69,7 +69,7 @@ export function checkIntelRdt({ closID = "" }: LinuxIntelRdt): void {
 }
 
 /** The root of the resctrl filesystem, wherever it is mounted; undefined if it is not. */
-export function openResctrl(): number | undefined {
+function openResctrl(): number | undefined {
   const mount = mountInfo().findLast(({ type }) => type === "resctrl");
   if (mount === undefined) return undefined;
   const root = open(mount.mountPoint, O_RDONLY | O_DIRECTORY);

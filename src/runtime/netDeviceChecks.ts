@@ -1,10 +1,8 @@
 /** What linux.netDevices must fulfil before anything is moved. */
 import type { Linux } from "@opencontainers-types";
 import { Failure, pointerTo } from "../failure.ts";
+import { DEVICE_NAME_MAX } from "../linux/links.ts";
 import { encode } from "../linux/text.ts";
-
-/** IFNAMSIZ without the NUL. */
-const NAME_MAX = 15;
 
 /** Throws a Failure. That a joined namespace is not the host's own is checked when it is open. */
 export function checkNetDevices({ netDevices = {}, namespaces = [] }: Linux): void {
@@ -42,7 +40,7 @@ function checkName(name: string, pointer: string, mayBeTemplate: boolean): void 
 function fault(name: string, mayBeTemplate: boolean): string | undefined {
   if (name === "") return "it is empty";
   if (name === "." || name === "..") return "it would be a folder's";
-  if (encode(name).length > NAME_MAX) return `it has more than ${NAME_MAX} bytes`;
+  if (encode(name).length > DEVICE_NAME_MAX) return `it has more than ${DEVICE_NAME_MAX} bytes`;
   const plain = mayBeTemplate ? name.replace("%d", "") : name;
   const [forbidden] = plain.match(/[/:%\0\s]/) ?? [];
   return forbidden === undefined ? undefined : `it has a ${JSON.stringify(forbidden)}`;

@@ -33,6 +33,11 @@ export function adoptIdMappings(pid: number, { config, process }: Bundle): void 
     ["gidMappings", "gid_map"],
   ] as const) {
     const actual = parseIdMap(readText(`/proc/${pid}/${file}`));
+    if (actual.length === 0)
+      throw new Failure("the user namespace to join has no root: its ids are not mapped yet", {
+        pointer: "/linux/namespaces",
+        hint: `whoever made it has to write its ${file} first`,
+      });
     const said = linux[name] ?? [];
     if (said.length > 0 && !isSameMap(said, actual))
       throw new Failure(`linux.${name} is not how the user namespace to join is mapped`, {

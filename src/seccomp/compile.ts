@@ -10,7 +10,7 @@ import {
   SECCOMP_RET_LOG,
   SECCOMP_RET_TRACE,
 } from "#abi";
-import { doing, Failure } from "../failure.ts";
+import { Failure } from "../failure.ts";
 import { isErrno } from "../linux/errno.ts";
 import { INSTRUCTION_WORDS, MAX_INSTRUCTIONS } from "../linux/seccomp.ts";
 import { enosysPrologue, type Newest, X32_SYSCALL_BIT } from "./enosys.ts";
@@ -63,9 +63,17 @@ function addRule(filter: LibseccompFilter, { names, action, alternatives, pointe
   names.forEach((name, i) => {
     const call = callNumber(name, native);
     if (call === undefined) return;
-    doing(`adding a seccomp rule for ${name}`, `${pointer}/names/${i}`, () => {
+    try {
       for (const conditions of alternatives) filter.addRule(action, call, conditions);
-    });
+    } catch (cause) {
+      throw new Failure(`adding a seccomp rule for ${name}`, {
+        cause,
+        pointer: `${pointer}/names/${i}`,
+        hint: isErrno(cause, EEXIST)
+          ? "an earlier rule has the same conditions and another action"
+          : undefined,
+      });
+    }
   });
 }
 

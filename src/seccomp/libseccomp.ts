@@ -1,5 +1,5 @@
 /** libseccomp (seccomp_init(3) and its neighbours) with types and errors. */
-import { ARCHITECTURE } from "#abi";
+import { ARCHITECTURE, ERANGE } from "#abi";
 import { libseccomp } from "#host";
 import { check } from "../linux/errno.ts";
 import { INSTRUCTION_WORDS, MAX_INSTRUCTIONS } from "../linux/seccomp.ts";
@@ -31,8 +31,7 @@ export function callNumber(name: string, architecture: number): number | undefin
 /** SCMP_FLTATR_CTL_OPTIMIZE, and the value for a binary tree of the numbers (seccomp_attr_set(3)). */
 const [CTL_OPTIMIZE, BINARY_TREE] = [8, 2];
 
-/** Twice what the kernel takes: whoever goes beyond that can be told by how much. */
-const EXPORTED_WORDS = 2 * MAX_INSTRUCTIONS * INSTRUCTION_WORDS;
+const MOST_WORDS = MAX_INSTRUCTIONS * INSTRUCTION_WORDS;
 
 const argCmp = struct({ arg: "u32", op: "u32", datumA: "u64", datumB: "u64" });
 
@@ -81,12 +80,15 @@ export class LibseccompFilter {
     if (result < 0) check(result, "seccomp_rule_add_array", call);
   }
 
-  /** The program, for `prepareFilter`. */
-  export(): Uint32Array {
-    const program = new Uint32Array(EXPORTED_WORDS);
+  /** The program, for `prepareFilter`, be it longer than the kernel takes. `room` is tried first, in words. */
+  export(room = MOST_WORDS): Uint32Array {
+    const program = new Uint32Array(room);
     // Asking for the length first would compile it twice.
-    const length = new BigUint64Array([BigInt(program.byteLength)]);
-    check(libseccomp("export_bpf_mem", this.#context, program, length), "seccomp_export_bpf_mem");
-    return program.slice(0, Number(length[0]) / Uint32Array.BYTES_PER_ELEMENT);
+    const size = new BigUint64Array([BigInt(program.byteLength)]);
+    const result = libseccomp("export_bpf_mem", this.#context, program, size);
+    const length = Number(size[0]) / Uint32Array.BYTES_PER_ELEMENT;
+    if (result === -ERANGE && length > room) return this.export(length);
+    check(result, "seccomp_export_bpf_mem");
+    return program.slice(0, length);
   }
 }

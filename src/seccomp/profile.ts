@@ -79,8 +79,8 @@ function readFlags(flags: LinuxSeccomp["flags"], notifies: boolean): number {
   }, 0);
 }
 
-/** The errno that the kernel returns at most: a larger one would become this one (seccomp(2), SECCOMP_RET_ERRNO). */
-const MAX_ERRNO = 4095;
+/** The largest errno that libseccomp takes, one less than the kernel's own (include/linux/err.h). */
+const MAX_ERRNO = 4094;
 
 /** The largest data of each action that has some. */
 const DATA_MAX: Partial<Record<LinuxSeccompAction, number>> = {

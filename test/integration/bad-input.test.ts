@@ -129,6 +129,18 @@ const FAULTS: [string, Edit, RegExp[]][] = [
   ["uid negative", set("/process/user/uid", -1), [/\/process\/user\/uid/, /-1/]],
   ["uid with a fraction", set("/process/user/uid", 1.5), [/\/process\/user\/uid/]],
   ["uid too large", set("/process/user/uid", 2 ** 32), [/\/process\/user\/uid/, /4294967296/]],
+  ["uid that is none", set("/process/user/uid", 2 ** 32 - 1), [/\/process\/user\/uid/, /no id/]],
+  ["gid that is none", set("/process/user/gid", 2 ** 32 - 1), [/\/process\/user\/gid/, /no id/]],
+  [
+    "a group that is none",
+    set("/process/user/additionalGids", [5, 2 ** 32 - 1]),
+    [/\/process\/user\/additionalGids\/1/, /no id/],
+  ],
+  [
+    "a device's owner that is none",
+    set("/linux/devices", [{ path: "/dev/x", type: "c", major: 1, minor: 3, uid: 2 ** 32 - 1 }]),
+    [/\/linux\/devices\/0\/uid/, /no id/],
+  ],
   ["uid a string", set("/process/user/uid", "0"), [/\/process\/user\/uid/, /integer|number/]],
   [
     "a limit without a name",

@@ -126,6 +126,22 @@ test("hooks begin in the bundle, and in the container at its root", () => {
     assert.equal(folder, kind === "startContainer" ? "/\n" : `${hooks.bundle.path}\n`, kind);
 });
 
+test("startContainer hooks have the program's environment, with its HOME, as under runc and crun", () => {
+  const hooks = hooked(
+    only("startContainer", script("tr '\\0' '\\n' < /proc/$$/environ | sort > /trace/env")),
+    (config) => {
+      config.process.user = { uid: 1000, gid: 1000 };
+    },
+  );
+  const observe = (runtime: Runtime) => {
+    succeeded(runtime.call(["run", "--bundle", hooks.bundle.path, newId()], { input: "" }));
+    return readFileSync(join(hooks.trace, "env"), "utf8");
+  };
+  const ours = observe(tsrun);
+  assert.match(ours, /^HOME=\/home$/m);
+  for (const peer of [runc, crun]) assert.equal(observe(peer), ours, peer.name);
+});
+
 test("an empty environment is one, and empty args are the path alone", () => {
   const trace = newFolder("trace");
   const path = join(trace, "hook");

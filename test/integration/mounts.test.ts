@@ -5,7 +5,7 @@ import { existsSync, mkdirSync, symlinkSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { describe, test } from "node:test";
 import { alike, mountsBelow, printed } from "./harness/alike.ts";
-import { type Bundle, makeRootfs, shellBundle } from "./harness/bundle.ts";
+import { type Bundle, makeRootfs, shellBundle, writeConfig } from "./harness/bundle.ts";
 import { recentRunc } from "./harness/cgroup.ts";
 import { type Config, type Mount, shareNamespace } from "./harness/config.ts";
 import { appears, failed } from "./harness/expect.ts";
@@ -72,6 +72,28 @@ describe("destinations", () => {
         printed(bundle),
         /^\/ \/(missing\/)?target rw,relatime - tmpfs tmpfs rw,mode=755/,
       );
+    });
+
+  for (const [what, target] of [
+    ["absolute", "/run/systemd/resolv.conf"],
+    ["relative, through another link", "../run/resolv.conf"],
+    ["that leaves the root", "../../../../../../../../run/resolv.conf"],
+  ] as const)
+    test(`a file's mount point may be a link that leads nowhere yet: ${what}`, () => {
+      const prepare: Prepare = (rootfs, folder) => {
+        writeFileSync(join(folder, "resolv.conf"), "of the host\n");
+        mkdirSync(join(rootfs, "real/deep"), { recursive: true });
+        symlinkSync("real/deep", join(rootfs, "conf"));
+        symlinkSync(target, join(rootfs, "conf/resolv.conf"));
+      };
+      const bundle = mounting([], "cat /conf/resolv.conf; find /run /real -type f", prepare);
+      bundle.config.mounts.push({
+        destination: "/conf/resolv.conf",
+        source: join(bundle.path, "resolv.conf"),
+        options: ["bind"],
+      });
+      writeConfig(bundle.path, bundle.config);
+      assert.match(alike(bundle, runc, crun), /^of the host\n\/(run|real\/run)\//);
     });
 
   test("/ is replaced by what is mounted there, and what comes later is in that", () => {

@@ -3,11 +3,11 @@
  * one that joins observes is compared with runc and crun where these know the case.
  */
 import assert from "node:assert/strict";
-import { execFileSync } from "node:child_process";
-import { readdirSync, readFileSync, readlinkSync } from "node:fs";
+import { execFileSync, spawn } from "node:child_process";
+import { readdirSync, readFileSync, readlinkSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { test } from "node:test";
-import { type Bundle, shellBundle, WAITS } from "./harness/bundle.ts";
+import { type Bundle, makeBundle, newFolder, shellBundle, WAITS } from "./harness/bundle.ts";
 import { recentCrun, recentRunc } from "./harness/cgroup.ts";
 import { addUserNamespace, type Config, HOST_UID } from "./harness/config.ts";
 import { eventually, failed, stateOf, succeeded } from "./harness/expect.ts";
@@ -50,7 +50,8 @@ function output(bundle: Bundle, runtime: Runtime = tsrun): string {
 /** Runs `use` beside a running container of tsrun. */
 function beside(edit: Edit, use: (pid: number, id: string) => void): void {
   const id = newId();
-  const { path } = shellBundle(WAITS, { edit });
+  // Which starts no more processes, that would be taken for left behind.
+  const { path } = makeBundle(["sleep", "300"], { edit });
   succeeded(tsrun.call(["run", "--detach", "--bundle", path, id], { input: "" }));
   try {
     use(stateOf(id).pid, id);
@@ -289,6 +290,23 @@ test("mappings beside a user namespace to join must be its own", () => {
   });
 });
 
+test("a user namespace whose ids nobody has mapped cannot be joined", () => {
+  const holder = spawn("unshare", ["--user", "sleep", "60"], { stdio: "ignore" });
+  try {
+    const path = `/proc/${holder.pid}/ns/user`;
+    eventually("it is there", () => readlinkSync(path) !== readlinkSync("/proc/self/ns/user"));
+    const bundle = shellBundle("true", { edit: (config) => add(config, "user", path) });
+    leavesNothing(() =>
+      failed(
+        tsrun.call(["run", "--bundle", bundle.path, newId()]),
+        /has no root: its ids are not mapped yet.*\/linux\/namespaces/,
+      ),
+    );
+  } finally {
+    holder.kill("SIGKILL");
+  }
+});
+
 test("a user that the joined namespace does not map is refused", () => {
   beside(addUserNamespace, (pid) => {
     const { path } = shellBundle("true", {
@@ -321,8 +339,34 @@ for (const [kind, wrong] of [
     );
   });
 
-const mountsAt = (rootfs: string): string[] =>
-  readFileSync("/proc/self/mountinfo", "utf8")
+test("a FIFO in the place of a namespace does not hold the creator up", () => {
+  const fifo = join(newFolder("fifo"), "namespace");
+  execFileSync("mkfifo", [fifo]);
+  const { path } = shellBundle("true", { edit: (config) => add(config, "network", fifo) });
+  failed(tsrun.call(["run", "--bundle", path, newId()]), /is not a network namespace/);
+});
+
+test("a PID namespace whose first process has ended is an error that says so", () => {
+  const file = join(newFolder("pid"), "namespace");
+  writeFileSync(file, "");
+  const keep =
+    'unshare --pid --fork sleep 0.1 & sleep 0.05; mount --bind "/proc/$!/ns/pid_for_children" "$0"; wait';
+  execFileSync("sh", ["-c", keep, file]);
+  try {
+    const { path } = shellBundle("true", { edit: (config) => add(config, "pid", file) });
+    leavesNothing(() =>
+      failed(
+        tsrun.call(["run", "--bundle", path, newId()]),
+        /ENOMEM.*first process of a PID namespace that is joined ended/,
+      ),
+    );
+  } finally {
+    execFileSync("umount", [file]);
+  }
+});
+
+const mountsAt = (rootfs: string, of: number | "self" = "self"): string[] =>
+  readFileSync(`/proc/${of}/mountinfo`, "utf8")
     .split("\n")
     .filter((line) => line.includes(rootfs));
 
@@ -359,6 +403,53 @@ test("what a killed creation mounted in its creator's namespace goes with delete
   process.kill(stateOf(id).pid, "SIGKILL");
   eventually("it has ended", () => stateOf(id).status === "stopped");
   succeeded(tsrun.call(["delete", id]));
+  assert.deepEqual(mountsAt(bundle.rootfs), []);
+});
+
+test("of two containers on one root in their creator's mount namespace the second goes first", () => {
+  const bundle = shellBundle(WAITS, { edit: shareMounts });
+  const [first, second] = [newId(), newId()];
+  for (const id of [first, second])
+    succeeded(tsrun.call(["run", "--detach", "--bundle", bundle.path, id], { input: "" }));
+  failed(tsrun.call(["delete", "--force", first]), /something else is mounted over/);
+  assert.equal(stateOf(second).status, "running");
+  for (const id of [second, first]) succeeded(tsrun.call(["delete", "--force", id]));
+  assert.deepEqual(mountsAt(bundle.rootfs), []);
+});
+
+test("who sees the creator's mounts does not see those in the container's root", () => {
+  const bundle = shellBundle(WAITS, { edit: shareMounts });
+  execFileSync("mount", ["--bind", bundle.path, bundle.path]);
+  execFileSync("mount", ["--make-shared", bundle.path]);
+  const other = spawn("unshare", ["--mount", "--propagation", "unchanged", "sleep", "60"]);
+  const id = newId();
+  try {
+    const pid = other.pid as number;
+    eventually("the other one has its mounts", () =>
+      readlinkSync(`/proc/${pid}/exe`).endsWith("sleep"),
+    );
+    succeeded(tsrun.call(["run", "--detach", "--bundle", bundle.path, id], { input: "" }));
+    assert.ok(mountsAt(bundle.rootfs).length > 3);
+    assert.equal(mountsAt(bundle.rootfs, pid).length, 1);
+    succeeded(tsrun.call(["delete", "--force", id]));
+    assert.deepEqual(mountsAt(bundle.rootfs, pid), []);
+  } finally {
+    other.kill("SIGKILL");
+    tsrun.call(["delete", "--force", id]);
+    execFileSync("umount", ["--lazy", bundle.path]);
+  }
+});
+
+test("the creator's mount namespace is not joined by its path: nobody would unmount there", () => {
+  const bundle = shellBundle("true", {
+    edit: (config) => add(config, "mount", "/proc/self/ns/mnt"),
+  });
+  leavesNothing(() =>
+    failed(
+      tsrun.call(["run", "--bundle", bundle.path, newId()]),
+      /is the host's own.*leave the mount namespace out/,
+    ),
+  );
   assert.deepEqual(mountsAt(bundle.rootfs), []);
 });
 

@@ -3,7 +3,7 @@ import assert from "node:assert/strict";
 import { chmodSync, existsSync } from "node:fs";
 import { join } from "node:path";
 import { test } from "node:test";
-import { SYS_execve, SYS_mkdirat, SYS_sendmsg } from "#abi";
+import { ENOSYS, SYS_execve, SYS_mkdirat, SYS_sendmsg } from "#abi";
 import { makeBundle, newFolder, shellBundle } from "./harness/bundle.ts";
 import { addUserNamespace, type Config, makeRootless, type Seccomp } from "./harness/config.ts";
 import { failed, stateOf, succeeded } from "./harness/expect.ts";
@@ -174,6 +174,19 @@ test("a filter that refuses what leads to the start is refused", () => {
       /it refuses recvmsg, prlimit64 .*\/linux\/seccomp/,
     ),
   );
+});
+
+test("startContainer hooks run behind it, and behind the ENOSYS of engines' profiles for clone3", () => {
+  withAgent({ [SYS_mkdir]: 95, [SYS_mkdirat]: 95 }, (agent) => {
+    const seccomp = notifying(agent, "mkdir", "mkdirat");
+    seccomp.syscalls?.push({ names: ["clone3"], action: "SCMP_ACT_ERRNO", errnoRet: ENOSYS });
+    const script = "mkdir /hooks 2>&1 | grep 'Operation not supported'";
+    const { path } = bundleOf(seccomp, MAKES_A_FOLDER, (config) => {
+      config.hooks = { startContainer: [{ path: "/bin/sh", args: ["sh", "-c", script] }] };
+    });
+    assert.match(succeeded(tsrun.call(["run", "--bundle", path, newId()])).stdout, REFUSED);
+    assert.equal(agent.asked().length, 2);
+  });
 });
 
 test("with SECCOMP_FILTER_FLAG_WAIT_KILLABLE_RECV", () => {

@@ -128,6 +128,21 @@ test("a file keeps its capabilities, which are an extended attribute", () => {
   assert.equal(printed(bundle), "CapEff:\t0000000000002000\n");
 });
 
+test("capabilities of another user namespace are left behind", () => {
+  // Those of revision 3 hold whose root they are for.
+  const value = `0100000300200000000000000000000000000000${"409c0000"}`;
+  const set = `import os,sys; os.setxattr(sys.argv[1], "security.capability", bytes.fromhex("${value}"))`;
+  const bundle = copying("cat /data/file", {
+    prepare: (data) => {
+      writeFileSync(join(data, "file"), "contents\n");
+      chownSync(join(data, "file"), HOST_UID, HOST_GID);
+      execFileSync("python3", ["-c", set, join(data, "file")]);
+    },
+    edit: addUserNamespace,
+  });
+  assert.equal(alike(bundle, runc), "contents\n");
+});
+
 test("a name of any bytes", () => {
   const bundle = copying("ls -A /data | wc -l; cat /data/*", {
     prepare: (data) => {
@@ -136,6 +151,18 @@ test("a name of any bytes", () => {
     },
   });
   assert.match(printed(bundle), /odd\n$/);
+});
+
+test("a tree that is deeper than calls can be nested", () => {
+  const deep = "d/".repeat(300);
+  const bundle = copying(`cat /data/${deep}file; stat -c %Y /data/d`, {
+    prepare: (data) => {
+      mkdirSync(join(data, deep), { recursive: true });
+      writeFileSync(join(data, deep, "file"), "at the bottom\n");
+      utimesSync(join(data, "d"), 1_000_000, 2_000_000);
+    },
+  });
+  assert.equal(printed(bundle), "at the bottom\n2000000\n");
 });
 
 test("what is written stays in the tmpfs, which may be read-only", () => {
@@ -165,7 +192,7 @@ test("what does not fit is an error that names the file", () => {
     options: ["size=64k"],
   });
   leavesNothing(() =>
-    failed(tsrun.call(["run", "-b", path, newId()]), /folder: large: .*ENOSPC/, /\/mounts\/\d+/),
+    failed(tsrun.call(["run", "-b", path, newId()]), /folder\/large: .*ENOSPC/, /\/mounts\/\d+/),
   );
 });
 

@@ -1,6 +1,15 @@
 /** What the environment decides: $XDG_RUNTIME_DIR for users, descriptors that systemd passes. */
 import assert from "node:assert/strict";
-import { chmodSync, closeSync, fstatSync, openSync, statSync } from "node:fs";
+import {
+  chmodSync,
+  chownSync,
+  closeSync,
+  fstatSync,
+  mkdirSync,
+  openSync,
+  statSync,
+  symlinkSync,
+} from "node:fs";
 import { join } from "node:path";
 import { afterEach, test } from "node:test";
 import { record } from "./recorder.ts";
@@ -49,6 +58,35 @@ test("a $XDG_RUNTIME_DIR that is not there is an error that says so", () => {
   const { status, stderr } = unprivileged(() => record(["state", "c"]));
   assert.equal(status, 1);
   assert.match(stderr, /\/no\/such\/directory\/tsrun.*ENOENT.*XDG_RUNTIME_DIR.*--root/);
+});
+
+test("others' directories, or those that others may write to, are not for a user's containers", () => {
+  const makers: [what: string, make: (path: string) => void][] = [
+    ["another user's", (path) => mkdirSync(path, 0o755)],
+    [
+      "open to all",
+      (path) => {
+        mkdirSync(path);
+        chownSync(path, NOBODY, NOBODY);
+        chmodSync(path, 0o777);
+      },
+    ],
+    ["a link", (path) => symlinkSync("/", path)],
+  ];
+  for (const [what, make] of makers) {
+    const dir = newDirectory();
+    chmodSync(dir, 0o777);
+    make(join(dir, "tsrun"));
+    setEnvironment("XDG_RUNTIME_DIR", dir);
+    const { status, stderr } = unprivileged(() => record(["state", "c"]));
+    assert.equal(status, 1, what);
+    assert.match(stderr, /\/tsrun is not a directory that is yours alone; .*XDG_RUNTIME_DIR/, what);
+  }
+});
+
+test("a relative $XDG_RUNTIME_DIR counts as none", () => {
+  setEnvironment("XDG_RUNTIME_DIR", "relative");
+  assert.equal(unprivileged(() => record(["state", "c"])).context?.root, "/run/tsrun");
 });
 
 /** Runs with as many descriptors open from 3 on. */

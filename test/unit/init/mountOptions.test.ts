@@ -93,7 +93,15 @@ describe("an option of the mount", () => {
       deepEqual(parseMountOptions([bind]), { ...nothing, bind });
     });
 
-  for (const option of ["defaults", "silent", "loud", "iversion", "noiversion", ""])
+  test("of bind and rbind, rbind stays", () => {
+    for (const both of [
+      ["bind", "rbind"],
+      ["rbind", "bind"],
+    ])
+      deepEqual(parseMountOptions(both), { ...nothing, bind: "rbind" });
+  });
+
+  for (const option of ["defaults", "silent", "loud", "iversion", "noiversion", "nocopy", ""])
     test(`${JSON.stringify(option)} changes nothing`, () => {
       deepEqual(parseMountOptions([option]), nothing);
     });

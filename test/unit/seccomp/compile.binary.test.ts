@@ -282,19 +282,51 @@ describe("rules", () => {
   });
 
   test("a filter that is too long for the kernel is refused", () => {
-    const args = (value: number) => [{ index: 0, value, op: "SCMP_CMP_EQ" as const }];
+    // The second is longer than what is read at first.
+    for (const length of [4085, 4200])
+      throws(
+        () =>
+          made({
+            defaultAction: "SCMP_ACT_ERRNO",
+            syscalls: Array.from({ length }, (_, i) => ({
+              names: ["prctl"],
+              action: "SCMP_ACT_ALLOW" as const,
+              args: [{ index: 0, value: i, op: "SCMP_CMP_EQ" as const }],
+            })),
+          }),
+        /instructions, and the kernel takes 4096/,
+      );
+  });
+
+  test("of the same conditions, with different actions, the second is refused", () => {
+    const rule = (errnoRet: number): LinuxSyscall => ({
+      names: ["getpid", "prctl"],
+      action: "SCMP_ACT_ERRNO",
+      errnoRet,
+      args: [{ index: 0, value: 1, op: "SCMP_CMP_EQ" }],
+    });
+    const profile = (...syscalls: LinuxSyscall[]): LinuxSeccomp => ({
+      defaultAction: "SCMP_ACT_ALLOW",
+      syscalls,
+    });
+    doesNotThrow(() => made(profile(rule(1), rule(1))));
     throws(
-      () =>
-        made({
-          defaultAction: "SCMP_ACT_ERRNO",
-          syscalls: Array.from({ length: 4100 }, (_, i) => ({
-            names: ["prctl"],
-            action: "SCMP_ACT_ALLOW" as const,
-            args: args(i),
-          })),
-        }),
-      /instructions, and the kernel takes 4096/,
+      () => made(profile(rule(1), rule(2))),
+      (error) =>
+        error instanceof Failure &&
+        error.pointer === "/linux/seccomp/syscalls/1/names/0" &&
+        /EEXIST.*an earlier rule has the same conditions and another action/.test(error.message),
     );
+  });
+
+  test("the largest errno is one that libseccomp takes, and the next one is refused", () => {
+    const profile = (errno: number): LinuxSeccomp => ({
+      defaultAction: "SCMP_ACT_ERRNO",
+      defaultErrnoRet: errno,
+      syscalls: [{ names: ["prctl"], action: "SCMP_ACT_ERRNO", errnoRet: errno - 1 }],
+    });
+    doesNotThrow(() => made(profile(4094)));
+    throws(() => made(profile(4095)), /at most 4094/);
   });
 });
 

@@ -103,16 +103,15 @@ describe("docs/config.md", () => {
 function isTest(reference: string): boolean {
   const [, file = "", name = ""] =
     /^`([\w/-]+)` (.+?)(?: \(substitute: .+\))?$/.exec(reference) ?? [];
-  return name !== "" && namesIn(file).some((pattern) => pattern.test(name));
+  return name !== "" && textsIn(file).some((text, _, texts) => canBeNamed(name, text, texts));
 }
 
-const known = new Map<string, RegExp[]>();
+const known = new Map<string, string[]>();
 
-/** Patterns for the names that the tests of a file can have. */
-function namesIn(file: string): RegExp[] {
-  const patterns = known.get(file) ?? textsOf(pathOf(file)).map(patternOf);
-  known.set(file, patterns);
-  return patterns;
+function textsIn(file: string): string[] {
+  const texts = known.get(file) ?? textsOf(pathOf(file));
+  known.set(file, texts);
+  return texts;
 }
 
 const isOutside = (file: string): boolean => /^(unit|vm)\//.test(file);
@@ -141,12 +140,19 @@ function textsOf(path: string): string[] {
 
 const besideObserve = join(root, "test/integration/variations.ts");
 
-/** What a template leaves open may be anything; no name is open altogether. */
-function patternOf(text: string): RegExp {
+/**
+ * Whether the text is a test's name. What a template leaves open is another text of the file, or what is not written
+ * there as a text: a number, a name, JSON; no name is open altogether.
+ */
+function canBeNamed(name: string, text: string, texts: readonly string[]): boolean {
   const parts = text.split(/\$\{.*?\}/s);
   const isOpen = parts.join("").replaceAll(/[^\p{L}]/gu, "").length < 4 && parts.length > 1;
-  if (isOpen) return /^(?!)/;
-  return new RegExp(
-    `^${parts.map((part) => part.replace(/[\\^$.*+?()[\]{}|]/g, "\\$&")).join(".*")}$`,
-  );
+  if (isOpen) return false;
+  const fixed = parts.map((part) => part.replace(/[\\^$.*+?()[\]{}|]/g, "\\$&"));
+  const found = new RegExp(`^${fixed.join("(.*)")}$`).exec(name);
+  const isFilling = (filling: string) =>
+    /^([A-Z_\d]*|\{.*\}|"\w+")$/.test(filling) ||
+    texts.includes(filling) ||
+    text.includes(`"${filling}"`);
+  return found?.slice(1).every(isFilling) ?? false;
 }
