@@ -54,8 +54,8 @@ export interface Host {
   /** The address of a view's first byte, for structures that hold pointers. */
   readonly address: (view: TypedArray) => number;
   /**
-   * clone3(2) with a `struct clone_args`: the child's pid, or `-errno`. The child runs `child` and ends with it; it
-   * never returns here. Throws in Node.
+   * clone3(2) with a `struct clone_args`, or clone(2) where a filter knows only that: the child's pid, or `-errno`. The
+   * child runs `child` and ends with it; it never returns here. Throws in Node.
    */
   readonly fork: (cloneArgs: Uint8Array, child: () => never) => number;
   /**

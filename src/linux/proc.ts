@@ -24,7 +24,7 @@ import {
   using,
   writeAll,
 } from "./fs.ts";
-import { decode } from "./text.ts";
+import { decode, printable } from "./text.ts";
 
 /** The inode number of a procfs root: PROC_ROOT_INO of the kernel. */
 const PROC_ROOT_INO = 1;
@@ -96,12 +96,20 @@ export interface MountInfo {
   superOptions: string[];
 }
 
-/** The mounts of this process's mount namespace, in mountinfo's order. */
+const NEWLINE = 0x0a;
+
+/**
+ * The mounts of this process's mount namespace, in mountinfo's order. Where one is any user can choose (FUSE): a name that
+ * is not UTF-8 is shown byte by byte, and those of other mounts as they are.
+ */
 export function mountInfo(path = "/proc/self/mountinfo"): MountInfo[] {
-  return readText(path)
-    .split("\n")
-    .filter((line) => line !== "")
-    .map(parseMountInfo);
+  const bytes = using(open(path, O_RDONLY), (fd) => readBytes(fd));
+  const mounts: MountInfo[] = [];
+  for (let start = 0, end = 0; start < bytes.length; start = end + 1) {
+    end = bytes.indexOf(NEWLINE, start);
+    mounts.push(parseMountInfo(printable(bytes.subarray(start, end))));
+  }
+  return mounts;
 }
 
 function parseMountInfo(line: string): MountInfo {

@@ -75,7 +75,7 @@ describe("processes", () => {
 });
 
 describe("mounts", () => {
-  const parsed = (text: string) => {
+  const parsed = (text: string | Uint8Array) => {
     let mounts: ReturnType<typeof mountInfo> = [];
     inScratch((dir, path) => {
       writeText("mountinfo", text, O_CREAT | O_WRONLY, dir, 0o600);
