@@ -86,7 +86,7 @@ const CAPABILITIES = [
 const BOUND_FILES = ["resolv.conf", "hostname", "hosts"];
 
 interface Config {
-  process: { capabilities: object };
+  process: { capabilities: object; noNewPrivileges?: boolean };
   mounts: { destination: string; options?: string[] }[];
   linux: { maskedPaths: string[]; readonlyPaths: string[]; seccomp?: object };
 }
@@ -104,6 +104,8 @@ export function makeDockerLike(bundle: string, config: Config): void {
     effective: CAPABILITIES,
     permitted: CAPABILITIES,
   };
+  // Docker leaves that to its users: without it the filter is loaded by CAP_SYS_ADMIN.
+  config.process.noNewPrivileges = false;
   config.linux.maskedPaths.push("/sys/devices/virtual/powercap");
   config.linux.seccomp = seccomp;
 }
