@@ -29,6 +29,7 @@ import { load } from "#host";
 import { parseJson, stringifyJson } from "../../spec/json.ts";
 import type { Scope } from "../cgroup/driver.ts";
 import { doing, Failure } from "../failure.ts";
+import { geteuid } from "../linux/credentials.ts";
 import { isErrno, unless } from "../linux/errno.ts";
 import {
   close,
@@ -132,7 +133,9 @@ export class StateDirectory {
     const fd = doing(`opening the state directory ${path}`, undefined, () =>
       findAt(AT_FDCWD, path, O_RDONLY | O_DIRECTORY | O_NOFOLLOW),
     );
-    return fd === undefined ? undefined : new StateDirectory(root, id, fd);
+    if (fd === undefined) return undefined;
+    refuseForeign(fd, path);
+    return new StateDirectory(root, id, fd);
   }
 
   /** As `find`, or a Failure. */
@@ -242,6 +245,15 @@ export class StateDirectory {
   close(): void {
     close(this.fd);
   }
+}
+
+/** Who writes a state says which hooks run, which process is killed and which cgroup is removed: that is for its owner. */
+function refuseForeign(fd: number, path: string): void {
+  const { uid } = stat(fd);
+  if (uid !== geteuid())
+    throw new Failure(`the container's state directory ${path} belongs to another user, ${uid}`, {
+      hint: `call tsrun as that user, for instance with setpriv --reuid=${uid}`,
+    });
 }
 
 /** What tsrun itself wrote has this shape; anything else was written by somebody else. */

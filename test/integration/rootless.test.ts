@@ -6,6 +6,7 @@ import assert from "node:assert/strict";
 import {
   chownSync,
   copyFileSync,
+  existsSync,
   mkdirSync,
   readFileSync,
   readlinkSync,
@@ -379,6 +380,21 @@ test("groups of a user with subordinate ids, which runc refuses", withSubordinat
     config.process.user.additionalGids = [7, 8];
   });
   assert.equal(output(bundle), "0 7 8\nallow\n");
+});
+
+test("a user's container is not for root to act on by its state, whose hooks are the user's", () => {
+  const folder = newFolder("proof");
+  giveFolders(folder);
+  const proof = join(folder, "ran");
+  const bundle = bundleOf(WAITS, (config) => {
+    config.hooks = { poststop: [{ path: "/bin/touch", args: ["touch", proof] }] };
+  });
+  created(bundle, (id) => {
+    const byRoot = tsrun.with("--root", join(runtimeDirectory, "tsrun"));
+    for (const call of [["state"], ["delete", "--force"], ["kill"]])
+      failed(byRoot.call([...call, id]), new RegExp(`belongs to another user, ${USER}; .*setpriv`));
+    assert.equal(existsSync(proof), false);
+  });
 });
 
 test("without $XDG_RUNTIME_DIR: an error with a remedy, or --root", () => {

@@ -12,7 +12,7 @@ import {
   SYS_prctl,
 } from "#abi";
 import { syscall } from "#host";
-import { close, open, readText, using, writeText } from "../../../src/linux/fs.ts";
+import { close, open, openAt, readText, using, writeAll } from "../../../src/linux/fs.ts";
 import {
   cgroupOf,
   isDead,
@@ -78,7 +78,9 @@ describe("mounts", () => {
   const parsed = (text: string | Uint8Array) => {
     let mounts: ReturnType<typeof mountInfo> = [];
     inScratch((dir, path) => {
-      writeText("mountinfo", text, O_CREAT | O_WRONLY, dir, 0o600);
+      using(openAt(dir, "mountinfo", O_CREAT | O_WRONLY, { mode: 0o600 }), (fd) =>
+        writeAll(fd, text),
+      );
       mounts = mountInfo(`${path}/mountinfo`);
     });
     return mounts;
@@ -134,6 +136,17 @@ describe("mounts", () => {
       deepEqual([mount?.root, mount?.mountPoint, mount?.source], [text, text, text]);
       equal(mount?.type, "tmpfs");
     });
+
+  test("a name that is not UTF-8 is shown byte by byte, the others' as they are", () => {
+    const line = encode("1 0 0:1 / /b rw - fuse x rw\n");
+    line[line.indexOf(0x62)] = 0xff;
+    const other = encode("2 0 0:2 / /é rw - tmpfs x rw\n");
+    const mounts = parsed(new Uint8Array([...line, ...other]));
+    deepEqual(
+      mounts.map(({ mountPoint }) => mountPoint),
+      ["/ÿ", "/é"],
+    );
+  });
 
   test("a source may be empty", () => {
     const [mount] = parsed("1 0 0:1 / /a rw shared:1 - tmpfs  rw,size=1k\n");
