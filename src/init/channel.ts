@@ -90,16 +90,26 @@ export function openChannel<From = FromInit, To = ToInit>(): {
  * Tells the creator why, and ends once it has heard: closing a socket with an unread message in it would reset the
  * connection, and the reason would be lost.
  */
-export function failThrough<Out>(
-  channel: Channel<unknown, Out | { type: "failed"; failure: FailureData }>,
+export function failThrough(
+  channel: Channel<unknown, { type: "failed"; failure: FailureData }>,
   error: unknown,
 ): never {
   try {
     channel.send({ type: "failed", failure: Failure.of(error).toData() });
-    while (channel.receive() !== undefined);
+    while (!hasEnded(channel));
   } catch (refused) {
     // The agent of a seccomp filter may refuse this as well; that the process ends is heard in any case.
     if (!(refused instanceof Errno)) throw refused;
   }
   return exit(1);
+}
+
+/** What comes with more descriptors than this process may hold is heard as well, though it cannot be taken. */
+function hasEnded(channel: Channel<unknown, never>): boolean {
+  try {
+    return channel.receive() === undefined;
+  } catch (error) {
+    if (error instanceof RangeError) return false;
+    throw error;
+  }
 }

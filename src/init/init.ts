@@ -103,6 +103,8 @@ export interface InitPlan {
   noPivot: boolean;
   noNewKeyring: boolean;
   preserveFds: number;
+  /** The soft limit of descriptors to go back to, if it was raised. */
+  openFiles: bigint | undefined;
   /** What the runtime adds to process.env, as NAME=value. */
   variables: string[];
   channel: InitEnd;
@@ -343,6 +345,7 @@ function becomeProcess(
   closeFrom(3 + plan.preserveFds, CLOSE_RANGE_CLOEXEC);
   const exec = prepareExec(path, args, env);
   const loadFilter = plan.seccomp && load(import("./seccomp.ts")).lastStep(plan.seccomp);
+  if (plan.openFiles !== undefined) load(import("./openFiles.ts")).restoreOpenFiles(plan.openFiles);
   const execute = () => {
     applyRlimits(process.rlimits ?? []);
     loadFilter?.();

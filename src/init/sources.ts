@@ -94,7 +94,9 @@ function openFor(proc: number, pid: number, root: number, source: Source): numbe
 export function receiveSources(sources: readonly Source[], channel: InitEnd): Sources | undefined {
   const held = new Map<string, number>();
   for (const part of inMessages(sources)) {
-    const received = channel.receive();
+    const received = doing("taking over the sources of the mounts", "/mounts", () =>
+      channel.receive(),
+    );
     if (received === undefined) return undefined;
     part.forEach((source, i) => {
       held.set(sourceName(source), received.descriptors[i] as number);

@@ -14,6 +14,9 @@ import type { Construction } from "./construction.ts";
 import type { Context } from "./context.ts";
 import { hookState } from "./status.ts";
 
+/** So many mounts and devices need no look at the limit of descriptors, which is 1024 at the least by custom. */
+const FEW = 64;
+
 /** Decides all that can be decided before there is a process. Throws a Failure. */
 export function planInit(
   { bundle, context, directory, namespaces, options, state, seccomp }: Construction,
@@ -32,6 +35,9 @@ export function planInit(
   if (flags.length > 0)
     // "Currently no flag values are supported" (specification, "Personality").
     context.warn(`the flags ${flags.join(", ")} are ignored (/linux/personality/flags)`);
+  const files = mounts.length + (config.linux?.devices?.length ?? 0);
+  const openFiles =
+    files > FEW ? load(import("../init/openFiles.ts")).makeRoomForFiles(files) : undefined;
   const devices = detachedDevices(config.linux ?? {}, namespaces, context);
   return {
     config,
@@ -53,6 +59,7 @@ export function planInit(
         )
       : [],
     devices,
+    openFiles,
     opensSources: context.caller.isUser,
     awaitsPlacement,
     propagation: rootPropagation(config.linux?.rootfsPropagation),

@@ -100,6 +100,8 @@ function construct(construction: Construction): Launched {
   const newborn = bring(construction, cgroup);
   const { channel } = newborn;
   provide(construction, cgroup, newborn);
+  const { openFiles } = newborn.plan;
+  if (openFiles !== undefined) load(import("../init/openFiles.ts")).restoreOpenFiles(openFiles);
   // Its hooks may run for long: what they leave behind must be known to be this container's.
   if (bundle.config.hooks?.createContainer?.length) directory.write(state);
   const complete = { ...state, created: new Date().toISOString() };

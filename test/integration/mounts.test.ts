@@ -7,12 +7,12 @@ import { describe, test } from "node:test";
 import { alike, mountsBelow, printed } from "./harness/alike.ts";
 import { type Bundle, makeRootfs, shellBundle, writeConfig } from "./harness/bundle.ts";
 import { recentRunc } from "./harness/cgroup.ts";
-import { type Config, type Mount, shareNamespace } from "./harness/config.ts";
-import { appears, failed } from "./harness/expect.ts";
+import { addUserNamespace, type Config, type Mount, shareNamespace } from "./harness/config.ts";
+import { appears, failed, succeeded } from "./harness/expect.ts";
 import { leavesNothing, nothingIsLeftAtTheEnd } from "./harness/leftovers.ts";
 import { needs } from "./harness/machine.ts";
 import { mounted } from "./harness/mounted.ts";
-import { crun, newId, type Runtime, runc, tsrun } from "./harness/runtime.ts";
+import { crun, newId, Runtime, runc, tsrun } from "./harness/runtime.ts";
 
 nothingIsLeftAtTheEnd();
 
@@ -353,5 +353,43 @@ describe("linux.mountLabel", () => {
       ),
     );
     assert.match(runc.call(["run", "-b", path, newId()]).stderr, /context=.*invalid argument/);
+  });
+});
+
+describe("more mounts than descriptors", () => {
+  const many = (edit: (config: Config) => void): Bundle =>
+    shellBundle("ulimit -Sn; ulimit -Hn; grep -c ' /many/' /proc/self/mountinfo", {
+      edit: (config, bundle) => {
+        edit(config);
+        config.root.readonly = false;
+        config.process.rlimits = [];
+        for (let i = 0; i < 300; i++) {
+          const source = join(bundle, `file${i}`);
+          writeFileSync(source, "");
+          const destination = `/many/${i}`;
+          config.mounts.push({ destination, type: "bind", source, options: ["bind", "ro"] });
+        }
+      },
+      prepare: (rootfs) => {
+        mkdirSync(join(rootfs, "many"), { mode: 0o777 });
+        execFileSync("chown", ["-hR", "100000:200000", rootfs]);
+      },
+    });
+  const limited = (limit: string): Runtime =>
+    new Runtime("tsrun", ["prlimit", `--nofile=${limit}`, ...tsrun.command]);
+
+  test("are made, and the program has the limit that was there", () => {
+    for (const edit of [addUserNamespace, () => {}]) {
+      const call = ["run", "-b", many(edit).path, newId()];
+      const { stdout } = succeeded(limited("128:1024").call(call, { input: "" }));
+      assert.equal(stdout, "128\n1024\n300\n");
+    }
+  });
+
+  test("are an error that names the limit where that cannot be raised", () => {
+    const call = ["run", "-b", many(addUserNamespace).path, newId()];
+    leavesNothing(() =>
+      failed(limited("128:128").call(call, { input: "" }), /RLIMIT_NOFILE.*\/mounts/),
+    );
   });
 });
