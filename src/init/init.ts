@@ -82,6 +82,8 @@ export interface InitPlan {
   state: State;
   /** The root filesystem's absolute path on the host. */
   rootfs: string;
+  /** The mount of the root filesystem, if its creator has made it: in the mount namespace of both. */
+  sharedRoot: number | undefined;
   mounts: MountPlan[];
   namespaces: NamespacePlan;
   joins: OpenedNamespace[];
@@ -142,6 +144,7 @@ function prepare(plan: InitPlan): Ready {
   closeAllBut(3 + plan.preserveFds, [
     plan.channel.fd,
     ...joined,
+    ...(plan.sharedRoot === undefined ? [] : [plan.sharedRoot]),
     ...plan.idmaps,
     ...plan.devices.values(),
   ]);
@@ -176,14 +179,17 @@ function prepare(plan: InitPlan): Ready {
 }
 
 /** Mounts the root filesystem on itself. In its own mount namespace the creator has done so. */
-function openRoot({ rootfs, namespaces, propagation }: InitPlan, openSource: OpenSource): number {
+function openRoot(
+  { rootfs, namespaces, propagation, sharedRoot }: InitPlan,
+  openSource: OpenSource,
+): number {
   switch (namespaces.mounts) {
     case "own":
       return prepareRoot(rootfs, propagation, openSource);
     case "joined":
       return load(import("./sharedMounts.ts")).mountSharedRoot(rootfs, openSource);
     case "creators":
-      return openSource(rootfs);
+      return sharedRoot as number;
   }
 }
 

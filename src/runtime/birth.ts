@@ -49,6 +49,7 @@ export function bring(construction: Construction, cgroup: ChosenCgroup): Newborn
     oomScoreAdj === undefined
       ? make()
       : load(import("./oomScore.ts")).withOomScore(oomScoreAdj, make);
+  if (plan.sharedRoot !== undefined) close(plan.sharedRoot);
   for (const fd of [child.fd, ...plan.joins.map(({ fd }) => fd)]) close(fd);
   return { plan, channel: creator, group, isMapped: stage !== undefined };
 }
@@ -63,7 +64,8 @@ const isOpenToCreator = ({ context, bundle }: Construction): boolean =>
   (bundle.config.linux?.namespaces?.some(({ type, path }) => type === "user" && !path) ?? false);
 
 /** Where the container's mounts would outlive it: what takes them away is recorded. */
-function mountRoot({ bundle, directory, state }: Construction): void {
+function mountRoot(construction: Construction): void {
+  const { bundle, directory, state } = construction;
   if (bundle.rootfs === "/")
     throw new Failure("the machine's root cannot be a container's in the same mount namespace", {
       pointer: "/root/path",
@@ -74,7 +76,7 @@ function mountRoot({ bundle, directory, state }: Construction): void {
     state.rootMount = mountId;
     directory.write(state);
   };
-  close(mountSharedRoot(bundle.rootfs, directSources.open, record));
+  construction.sharedRoot = mountSharedRoot(bundle.rootfs, directSources.open, record);
 }
 
 function bear(plan: InitPlan, { flags = 0, cgroup }: SpawnPlan): Child {

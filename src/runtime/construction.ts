@@ -19,6 +19,8 @@ export interface Construction {
   settings: Setting[];
   /** What linux.seccomp asks for. */
   seccomp: PlannedFilter | undefined;
+  /** The mount of the root filesystem, made in the creator's mount namespace. */
+  sharedRoot?: number;
   child?: Child;
   netDevices?: NetDevices;
   terminal?: number;

@@ -19,7 +19,7 @@ const FEW = 64;
 
 /** Decides all that can be decided before there is a process. Throws a Failure. */
 export function planInit(
-  { bundle, context, directory, namespaces, options, state, seccomp }: Construction,
+  { bundle, context, directory, namespaces, options, state, seccomp, sharedRoot }: Construction,
   channel: InitEnd,
   awaitsPlacement: boolean,
 ): InitPlan {
@@ -44,6 +44,7 @@ export function planInit(
     process: bundle.process,
     state: hookState(state, "creating"),
     rootfs: bundle.rootfs,
+    sharedRoot,
     mounts,
     namespaces,
     joins: openNamespaces(namespaces.joins),
