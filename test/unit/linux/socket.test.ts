@@ -24,7 +24,7 @@ function withPair(type: number, use: (left: number, right: number) => void): voi
     close(left);
     close(right);
   }
-  equal(descriptorCount(), before, "a descriptor is left open");
+  ok(descriptorCount() <= before, "a descriptor is left open");
 }
 
 const textOf = (fd: number): string | undefined => {
@@ -174,7 +174,7 @@ describe("sockets with a path", () => {
       const before = descriptorCount();
       throws(() => connectTo(`${path}/none`, SOCK_STREAM), { code: "ENOENT" });
       throws(() => listenAt(`${path}/none/socket`, SOCK_STREAM), { code: "ENOENT" });
-      equal(descriptorCount(), before);
+      ok(descriptorCount() <= before);
     });
   });
 

@@ -234,7 +234,7 @@ test("no descriptor stays open", () => {
     const before = descriptorCount();
     for (const key of [KEY, "another"]) findFilter(root, key);
     keepFilter(root, KEY, filter);
-    equal(descriptorCount(), before);
+    ok(descriptorCount() <= before);
     ok(before > 0);
   });
 });

@@ -1,5 +1,5 @@
 /** A bus that tests play, in a process of its own. */
-import { equal } from "node:assert/strict";
+import { equal, ok } from "node:assert/strict";
 import { SOCK_STREAM } from "#abi";
 import { BusConnection } from "../../../../../src/cgroup/systemd/bus/connection.ts";
 import {
@@ -107,7 +107,7 @@ export function withPeer(bus: (peer: Peer) => void, client: (fd: number) => void
   } finally {
     close(child.pidfd);
   }
-  equal(descriptorCount(), before, "a descriptor is left open");
+  ok(descriptorCount() <= before, "a descriptor is left open");
 }
 
 /** As `withPeer`, with a connection that the bus has welcomed. */
