@@ -63,7 +63,7 @@ function planMount(mount: Mount, pointer: string, host: MountCircumstances): Mou
     pointer,
   };
   chooseSource(plan, host);
-  if (options.bind) checkBind(plan);
+  if (options.bind) checkBind(plan, host);
   else planFilesystem(plan, host);
   const { uidMappings, gidMappings } = mount;
   if (options.idmap || uidMappings?.length || gidMappings?.length)
@@ -93,20 +93,21 @@ function chooseSource(plan: MountPlan, { hostCgroups }: MountCircumstances): voi
     });
 }
 
-/** A bind mount shows a filesystem that is there: the kernel would ignore what is asked of it (mount(2)). */
-function checkBind({ mount, options, pointer }: MountPlan): void {
+/** A bind mount shows a filesystem that is there: the kernel ignores what is asked of it (mount(2)). */
+function checkBind({ mount, options, pointer }: MountPlan, { warn }: MountCircumstances): void {
   if (options.copiesUp) refuseCopyUp(mount.destination, pointer);
-  const own = options.parameters.find(([key]) => !SUPERBLOCK_FLAGS.has(key));
-  if (own && !options.remounts)
-    throw new Failure(
-      `the bind mount on ${mount.destination} cannot have the option ${own.join("=")} of a filesystem`,
-      {
-        pointer: `${pointer}/options`,
-        hint: isCgroup(mount)
-          ? "without a cgroup namespace it is the host's, whose options stay"
-          : "it belongs to where the filesystem is mounted first",
-      },
-    );
+  if (options.remounts) return;
+  const own = options.parameters.filter(([key]) => !SUPERBLOCK_FLAGS.has(key));
+  if (own.length === 0) return;
+  const words = own.map((each) => each.join("=")).join(", ");
+  if (isCgroup(mount))
+    throw new Failure(`the mount on ${mount.destination} cannot have the option ${words}`, {
+      pointer: `${pointer}/options`,
+      hint: "without a cgroup namespace it is the host's, whose options stay",
+    });
+  warn(
+    `${words} is ignored for the bind mount on ${mount.destination}: such options hold where the filesystem is mounted first (${pointer}/options)`,
+  );
 }
 
 function planFilesystem(plan: MountPlan, host: MountCircumstances): void {

@@ -200,12 +200,19 @@ describe("types", () => {
       /\/etc\/passwd is no block device/,
     ));
 
-  test("options of a filesystem are refused for a bind mount, which would ignore them", () =>
-    refused(
-      { destination: "/mnt", source: "/etc", options: ["bind", "size=4k"] },
-      "/options",
-      /size=4k/,
-    ));
+  test("options of a filesystem are ignored for a bind mount, with a warning", () => {
+    const { path, config } = mounting(
+      [{ destination: "/mnt", source: "/etc", options: ["bind", "size=4k", "mode=700"] }],
+      "ls /mnt/passwd",
+    );
+    const { status, stdout, stderr } = tsrun.call(["run", "-b", path, newId()]);
+    assert.deepEqual([status, stdout], [0, "/mnt/passwd\n"]);
+    const pointer = `/mounts/${config.mounts.length - 1}/options`;
+    assert.match(
+      stderr,
+      new RegExp(`size=4k, mode=700 is ignored for the bind .*\\(${pointer}\\)`),
+    );
+  });
 
   test("tmpcopyup is for a tmpfs", () =>
     refused(
