@@ -96,22 +96,13 @@ try_headers() { # UAPI|LIBC ARCHITECTURE DIRECTORY...
 # find_* try the caller's own, the system's and build/sysroot; the name of a Debian package that
 # would help is added to $wanted if none passes.
 
-find_quickjs() {
-  if [ -n "${QUICKJS_PREFIX:-}" ]; then
-    try_quickjs "$QUICKJS_PREFIX" || refuse QUICKJS_PREFIX
+find_library() { # NAME (as in try_NAME) VARIABLE PACKAGE
+  eval "own=\${$2:-}"
+  if [ -n "$own" ]; then
+    "try_$1" "$own" || refuse "$2"
     return
   fi
-  try_quickjs /usr/local || try_quickjs /usr || try_quickjs "$sysroot/libquickjs/usr" ||
-    wanted="$wanted libquickjs"
-}
-
-find_seccomp() {
-  if [ -n "${SECCOMP_PREFIX:-}" ]; then
-    try_seccomp "$SECCOMP_PREFIX" || refuse SECCOMP_PREFIX
-    return
-  fi
-  try_seccomp /usr/local || try_seccomp /usr || try_seccomp "$sysroot/libseccomp-dev/usr" ||
-    wanted="$wanted libseccomp-dev"
+  "try_$1" /usr/local || "try_$1" /usr || "try_$1" "$sysroot/$3/usr" || wanted="$wanted $3"
 }
 
 find_headers() { # UAPI|LIBC ARCHITECTURE PACKAGE
@@ -142,8 +133,8 @@ find_native_libc() {
 
 find_all() {
   wanted=
-  find_quickjs
-  find_seccomp
+  find_library quickjs QUICKJS_PREFIX libquickjs
+  find_library seccomp SECCOMP_PREFIX libseccomp-dev
   for architecture in $native $foreign; do
     find_headers UAPI $architecture linux-libc-dev
   done
