@@ -1,6 +1,6 @@
 /** The options before the command, and what they say to every command. */
 
-import { AT_EACCESS, AT_FDCWD, EEXIST, S_IFDIR, S_IFMT } from "#abi";
+import { AT_EACCESS, AT_FDCWD, EEXIST, S_IFDIR, S_IFMT, W_OK } from "#abi";
 import { env } from "#host";
 import { Failure } from "../failure.ts";
 import { geteuid, inUserNamespace } from "../linux/credentials.ts";
@@ -85,9 +85,6 @@ const belongsToUser = ({ isUser }: Caller): boolean =>
   isUser ||
   (inUserNamespace() &&
     (env("USER") !== "root" || access(AT_FDCWD, "/run", W_OK, AT_EACCESS) !== 0));
-
-/** access(2). */
-const W_OK = 2;
 
 /** The sticky bit keeps a directory below $XDG_RUNTIME_DIR from being cleaned up (XDG Base Directory Specification). */
 const STICKY_PRIVATE = 0o1700;

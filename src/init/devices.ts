@@ -7,6 +7,7 @@ import {
   EEXIST,
   ENOENT,
   EPERM,
+  F_OK,
   O_NOFOLLOW,
   O_PATH,
   S_IFBLK,
@@ -35,8 +36,6 @@ import { cleanPath } from "../linux/path.ts";
 import { makeDirectoryInRoot, makeFile, splitPath } from "./inRoot.ts";
 import type { OpenSource, Source } from "./sources.ts";
 
-/** access(2): whether the file is there. */
-const F_OK = 0;
 const DEFAULT_MODE = 0o666;
 /** Of a fileMode, as with runc and crun; engines write a file type into it as well. */
 const PERMISSIONS = 0o777;

@@ -23,8 +23,7 @@ export function environmentOf(env: readonly string[], root: number, uid: number)
 }
 
 /** What tells a program of the sockets that it inherits, from descriptor 3 on (sd_listen_fds(3)). */
-export const listenVariables = (count: number): string[] =>
-  count > 0 ? [`LISTEN_FDS=${count}`, "LISTEN_PID=1"] : [];
+export const listenVariables = (count: number): string[] => [`LISTEN_FDS=${count}`, "LISTEN_PID=1"];
 
 /** The home directory that the container's /etc/passwd gives a user (passwd(5)), or `/`. */
 function homeOf(root: number, uid: number): string {

@@ -9,13 +9,13 @@ import {
   S_IFDIR,
   S_IFMT,
   S_IFREG,
+  X_OK,
 } from "#abi";
 import { Failure } from "../failure.ts";
 import { Errno } from "../linux/errno.ts";
 import { access, open, stat, using } from "../linux/fs.ts";
 
 const DEFAULT_PATH = "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin";
-const X_OK = 1;
 
 /** The value of the last NAME=… in an environment, as getenv of a shell sees it. */
 export const lookupEnv = (env: readonly string[], name: string): string | undefined =>

@@ -35,8 +35,8 @@ const sorted = (mappings: readonly LinuxIDMapping[]): string =>
 /** user_namespaces(7): since Linux 4.15; and the text must be shorter than a page. */
 const MAX_MAPPINGS = 340;
 const PAGE_SIZE = 4096;
-/** The last 32-bit id is no id: it says "leave as it is" (chown(2)). */
-const END_OF_IDS = 2 ** 32 - 1;
+/** The last 32-bit id is none: to setresuid(2) and chown(2) it says "leave as it is". */
+export const NO_ID = 2 ** 32 - 1;
 
 /** Throws a Failure for what the kernel would refuse with no more than EINVAL. */
 export function checkIdMappings(mappings: readonly LinuxIDMapping[], pointer: string): void {
@@ -59,8 +59,8 @@ export function checkIdMappings(mappings: readonly LinuxIDMapping[], pointer: st
 
 function checkRange({ containerID, hostID, size }: LinuxIDMapping, pointer: string): void {
   if (size === 0) throw new Failure("the ID mapping maps nothing", { pointer: `${pointer}/size` });
-  if (Math.max(containerID, hostID) + size > END_OF_IDS)
-    throw new Failure(`the ID mapping goes beyond the last id, ${END_OF_IDS - 1}`, {
+  if (Math.max(containerID, hostID) + size > NO_ID)
+    throw new Failure(`the ID mapping goes beyond the last id, ${NO_ID - 1}`, {
       pointer: `${pointer}/size`,
     });
 }

@@ -30,15 +30,14 @@ export function bring(construction: Construction, cgroup: ChosenCgroup): Newborn
   const { creator, child } = openChannel();
   if (namespaces.mounts === "creators") mountRoot(construction);
   const plan = planInit(construction, child, cgroup.movesProcess);
-  const births = namespaces.stage && load(import("./stage.ts"));
-  const stage = namespaces.stage && births?.openStage(namespaces.stage);
+  const stage = namespaces.stage && load(import("./stage.ts")).openStage(namespaces.stage);
   checkJoined(bundle.config, [...(stage?.joins ?? []), ...plan.joins]);
   const make = () => {
     // Whoever shares a namespace with the new process must not look into it before it is the user's program.
     if (!isOpenToCreator(construction)) prctl(PR_SET_DUMPABLE, 0);
     return placeInCgroup(construction, cgroup, (groupFd) =>
-      stage && births
-        ? births.bearByStage(construction, stage, groupFd, () =>
+      stage
+        ? load(import("./stage.ts")).bearByStage(construction, stage, groupFd, () =>
             bear(plan, { flags: CLONE_PARENT }),
           )
         : bear(plan, { cgroup: groupFd }),
@@ -59,9 +58,8 @@ export function bring(construction: Construction, cgroup: ChosenCgroup): Newborn
  * its ids. Until it is the root of its namespace, and undumpable, only processes of the user may look into it that are in
  * the user's namespace (ptrace(2)), and these may as well look into the creator.
  */
-const isOpenToCreator = ({ context, bundle }: Construction): boolean =>
-  context.caller.isUser &&
-  (bundle.config.linux?.namespaces?.some(({ type, path }) => type === "user" && !path) ?? false);
+const isOpenToCreator = ({ context, namespaces }: Construction): boolean =>
+  context.caller.isUser && namespaces.hasUser && !namespaces.stage?.user;
 
 /** Where the container's mounts would outlive it: what takes them away is recorded. */
 function mountRoot(construction: Construction): void {

@@ -3,6 +3,7 @@ import type { Linux, LinuxNamespace, Process, Spec, User } from "@opencontainers
 import { O_RDONLY } from "#abi";
 import { load } from "#host";
 import { Failure } from "../failure.ts";
+import { NO_ID } from "../init/idMappings.ts";
 import type { OpenedNamespace } from "../init/namespaces.ts";
 import { sysctlNamespace } from "../init/sysctl.ts";
 import { open, stat, using } from "../linux/fs.ts";
@@ -140,9 +141,7 @@ function checkProcess({ user, rlimits = [], env = [] }: Process): void {
     );
 }
 
-/** To setresuid(2) and chown(2) it says "leave as it is": the process would stay root, the file root's. */
-const NO_ID = 2 ** 32 - 1;
-
+/** By one the process would stay root, and a file root's. */
 function refuseNoId(ids: Readonly<Record<string, number | undefined>>, pointer: string): void {
   for (const [name, id] of Object.entries(ids))
     if (id === NO_ID) throw new Failure(`${NO_ID} is no id`, { pointer: `${pointer}/${name}` });

@@ -1,6 +1,6 @@
 /** Who is who in a new user namespace: its maps, written from outside (user_namespaces(7), "ID mappings"). */
 import type { Linux, LinuxIDMapping } from "@opencontainers-types";
-import { AT_FDCWD, EPERM, O_WRONLY } from "#abi";
+import { AT_FDCWD, EPERM, O_WRONLY, X_OK } from "#abi";
 import { env } from "#host";
 import { doing, Failure } from "../failure.ts";
 import { idMapText } from "../init/idMappings.ts";
@@ -87,8 +87,6 @@ function runHelper({ helper, ranges }: Kind, pid: number, mappings: readonly Lin
   const problem = runProgram({ path, argv: [helper, pid, ...ids].map(String), input: "" });
   if (problem !== undefined) throw new Failure(`${path} ${problem}`, { hint });
 }
-
-const X_OK = 1;
 
 const findHelper = (name: string): string | undefined =>
   (env("PATH") ?? "")

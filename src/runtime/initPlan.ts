@@ -4,7 +4,6 @@ import { load } from "#host";
 import { hierarchyMountPoint } from "../cgroup/hierarchy.ts";
 import { planCapabilities } from "../init/capabilities.ts";
 import type { InitEnd } from "../init/channel.ts";
-import { listenVariables } from "../init/environment.ts";
 import type { InitPlan } from "../init/init.ts";
 import { type MountCircumstances, planMounts } from "../init/mountPlan.ts";
 import { type NamespacePlan, openNamespaces } from "../init/namespaces.ts";
@@ -69,7 +68,12 @@ export function planInit(
     noPivot: options.noPivot,
     noNewKeyring: options.noNewKeyring,
     preserveFds: options.preserveFds,
-    variables: [...listenVariables(options.listenFds), ...(notify ? [notify.NOTIFY_VARIABLE] : [])],
+    variables: [
+      ...(options.listenFds > 0
+        ? load(import("../init/environment.ts")).listenVariables(options.listenFds)
+        : []),
+      ...(notify ? [notify.NOTIFY_VARIABLE] : []),
+    ],
     channel,
   };
 }

@@ -16,6 +16,7 @@ import {
 import { doing, Failure, type FailureDetails } from "../failure.ts";
 import { unless } from "../linux/errno.ts";
 import {
+  close,
   fcntl,
   filesystemType,
   findAt,
@@ -65,7 +66,7 @@ export function checkIntelRdt({ closID = "" }: LinuxIntelRdt): void {
         ? "mount -t resctrl resctrl /sys/fs/resctrl"
         : "this processor or this kernel has no resource control (CONFIG_X86_CPU_RESCTRL)",
     });
-  using(root, () => {});
+  close(root);
 }
 
 /** The root of the resctrl filesystem, wherever it is mounted; undefined if it is not. */

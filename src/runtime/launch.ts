@@ -1,5 +1,5 @@
 /** Creating a container: from a checked bundle to a process that waits for `start`. */
-import { AT_FDCWD } from "#abi";
+import { AT_FDCWD, R_OK } from "#abi";
 import { load } from "#host";
 import { Failure } from "../failure.ts";
 import { type NamespacePlan, planNamespaces } from "../init/namespaces.ts";
@@ -59,9 +59,6 @@ export function launch(context: Context, options: CreateOptions, foreground: boo
     throw error;
   }
 }
-
-/** access(2). */
-const R_OK = 4;
 
 /**
  * Without privilege the first namespace would fail, with an errno that says nothing. And a created process, which must not
