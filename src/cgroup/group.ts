@@ -16,7 +16,6 @@ import {
 import { doing, Failure } from "../failure.ts";
 import { isErrno, unless } from "../linux/errno.ts";
 import {
-  close,
   mkdirAt,
   openAt,
   readBytes,
@@ -107,22 +106,30 @@ export function refuseThreaded(group: number, path: string): void {
 }
 
 /**
- * Opens the group in which a process begins that is executed in a running container: the container's, or, if that hands
- * controllers on to groups that the container has made, and takes no process any more, the one that its first process is
- * in. Throws a Failure if that process has left the container's group.
+ * Opens the group in which a process begins that is executed in a running container, whose own is `group`, at `path`: the one
+ * that is named `below` it, `/` for itself. Without a name it is the container's, or, if that hands controllers on to groups
+ * that the container has made, and takes no process any more, the one that its first process is in. Throws a Failure if that
+ * process has left the container's group.
  */
-export function openForExec(path: string, firstProcess: number): number {
-  return doing(`choosing a cgroup in ${path} for the process`, undefined, () =>
-    inHierarchy((root) => {
-      const group = openBelow(root, path.slice(1));
-      if (readText("cgroup.subtree_control", group).trimEnd() === "") return group;
-      close(group);
+export function openForExec(
+  group: number,
+  path: string,
+  firstProcess: number,
+  below?: string,
+): number {
+  return doing(`choosing a cgroup in ${path} for the process`, undefined, () => {
+    if (below !== undefined)
+      return doing(`opening the group ${below}`, undefined, () =>
+        openBelow(group, below.replace(/^\/+/, "") || "."),
+      );
+    if (readText("cgroup.subtree_control", group).trimEnd() === "") return openBelow(group, ".");
+    return inHierarchy((root) => {
       const current = cgroupOf(firstProcess);
       if (current === undefined || !`${current}/`.startsWith(`${path}/`))
         throw new Failure(`the container's first process is in the cgroup ${current}`);
       return openBelow(root, current.slice(1));
-    }),
-  );
+    });
+  });
 }
 
 function remedy(error: unknown): string | undefined {

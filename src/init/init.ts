@@ -1,41 +1,26 @@
 /**
  * The container's own process, from its birth in the new namespaces to execve, in the order in which it happens.
  *
- * Which privilege is needed when: everything up to `limitBounding` needs the full capabilities of a privileged creator
- * (CAP_SYS_ADMIN for mounts and namespaces, CAP_MKNOD for devices, CAP_SYS_RESOURCE for limits, CAP_SETPCAP for the
+ * Which privilege is needed when: everything up to `limitBounding` (process.ts) needs the full capabilities of a privileged
+ * creator (CAP_SYS_ADMIN for mounts and namespaces, CAP_MKNOD for devices, CAP_SYS_RESOURCE for limits, CAP_SETPCAP for the
  * bounding set), becoming the user CAP_SETUID and CAP_SETGID; `applyCapabilities` leaves what config.json asks for, and
  * CAP_SYS_ADMIN until execve where a seccomp filter takes that; nothing after it needs more.
  */
 
-import type { Process, Spec, State } from "@opencontainers-types";
-import {
-  CLONE_NEWNET,
-  CLOSE_RANGE_CLOEXEC,
-  EACCES,
-  O_DIRECTORY,
-  O_PATH,
-  PER_LINUX,
-  PER_LINUX32,
-  PR_SET_NO_NEW_PRIVS,
-  SYS_getcwd,
-  SYS_personality,
-} from "#abi";
-import { load, syscall } from "#host";
-import { doing, Failure } from "../failure.ts";
+import type { Spec, State } from "@opencontainers-types";
+import { CLONE_NEWNET } from "#abi";
+import { load } from "#host";
+import { doing } from "../failure.ts";
 import { freeAffinity } from "../linux/affinity.ts";
-import { joinSessionKeyring, setsid, umask } from "../linux/credentials.ts";
-import { check, unless } from "../linux/errno.ts";
-import { close, closeAllBut, closeFrom, openInRoot, stat, using, writeAll } from "../linux/fs.ts";
-import { fchdir, setDomainname, setHostname } from "../linux/namespaces.ts";
+import { setsid, umask } from "../linux/credentials.ts";
+import { close, closeAllBut, stat, using } from "../linux/fs.ts";
+import { setDomainname, setHostname } from "../linux/namespaces.ts";
 import { setLinkUp } from "../linux/net.ts";
 import { openProcRoot } from "../linux/proc.ts";
-import { exit, getpid, prctl, prepareExec } from "../linux/process.ts";
-import { resetSignalActions, unblockSignals } from "../linux/signals.ts";
-import { accept, send } from "../linux/socket.ts";
-import { decode, encode } from "../linux/text.ts";
-import type { Filter, Voice } from "../seccomp/filter.ts";
-import { applyCapabilities, type CapabilityPlan, limitBounding } from "./capabilities.ts";
-import { FILTERED, failThrough, type InitEnd, type Message, type ToInit } from "./channel.ts";
+import { exit, getpid } from "../linux/process.ts";
+import { resetSignalActions } from "../linux/signals.ts";
+import { accept } from "../linux/socket.ts";
+import { failThrough, type InitEnd, type Message, type ToInit } from "./channel.ts";
 import type { Terminal } from "./console.ts";
 import {
   makeConfiguredDevices,
@@ -43,18 +28,9 @@ import {
   makeDevicesBesideDev,
   makeLinks,
 } from "./devices.ts";
-import { environmentOf } from "./environment.ts";
-import { findExecutable } from "./executable.ts";
 import { maskPaths, protectPaths } from "./hiddenPaths.ts";
-import {
-  applyRlimits,
-  becomeUser,
-  giveStandardStreams,
-  isStream,
-  raiseHardLimits,
-} from "./identity.ts";
+import { raiseHardLimits } from "./identity.ts";
 import { makeDirectoryInRoot } from "./inRoot.ts";
-import type { Labels } from "./labels.ts";
 import type { MountPlan } from "./mountPlan.ts";
 import { type Mounted, makeMounts, sealMounts } from "./mounts.ts";
 import {
@@ -63,6 +39,13 @@ import {
   type NamespacePlan,
   type OpenedNamespace,
 } from "./namespaces.ts";
+import {
+  becomeProcess,
+  executeTelling,
+  openLabels,
+  type ProcessPlan,
+  type Ready,
+} from "./process.ts";
 import { enterRoot, makeRootReadonly, prepareRoot, shareRoot } from "./root.ts";
 import {
   directSources,
@@ -75,9 +58,8 @@ import {
 import { setSysctl } from "./sysctl.ts";
 
 /** All that was decided and opened before the fork. */
-export interface InitPlan {
+export interface InitPlan extends ProcessPlan {
   config: Spec;
-  process: Process;
   /** What hooks are told; the pid is filled in here. */
   state: State;
   /** The root filesystem's absolute path on the host. */
@@ -99,33 +81,21 @@ export interface InitPlan {
   awaitsPlacement: boolean;
   /** MS_* */
   propagation: number;
-  capabilities: CapabilityPlan;
-  /** What linux.seccomp asks for. */
-  seccomp: Filter | undefined;
   noPivot: boolean;
-  noNewKeyring: boolean;
-  preserveFds: number;
-  /** The soft limit of descriptors to go back to, if it was raised. */
-  openFiles: bigint | undefined;
-  /** What the runtime adds to process.env, as NAME=value. */
-  variables: string[];
   channel: InitEnd;
 }
 
-/** What is left to do when the container is created. */
-interface Ready {
+/** A created container's process. */
+interface Created extends Ready {
   /** Listens for `start`. */
   startSocket: number;
-  /** The program's environment. */
-  env: readonly string[];
-  execute: () => never;
 }
 
 /** Becomes the container. Never returns: it ends in execve, or in exit after telling the creator why. */
 export function initContainer(plan: InitPlan): never {
-  let ready: Ready;
+  let created: Created;
   try {
-    ready = prepare(plan);
+    created = prepare(plan);
     if (plan.seccomp) load(import("./seccomp.ts")).loadWithListener(plan.seccomp, plan.channel);
     plan.channel.send({ type: "created" });
     resetSignalActions();
@@ -135,10 +105,10 @@ export function initContainer(plan: InitPlan): never {
   } catch (error) {
     return failThrough(plan.channel, error);
   }
-  return waitForStart(plan, ready);
+  return waitForStart(plan, created);
 }
 
-function prepare(plan: InitPlan): Ready {
+function prepare(plan: InitPlan): Created {
   // The caller's and the creator's descriptors lead to the host: a path such as /proc/self/fd/9/sh in args would, too.
   const joined = plan.joins.map(({ fd }) => fd);
   closeAllBut(3 + plan.preserveFds, [
@@ -175,6 +145,7 @@ function prepare(plan: InitPlan): Ready {
   sealMounts(mounted);
   goIntoRoot(root, plan);
   if (plan.config.root?.readonly) makeRootReadonly(root);
+  if (!plan.namespaces.hasUser) raiseHardLimits(plan.process.rlimits ?? []);
   return { startSocket, ...becomeProcess(plan, root, terminal, labels) };
 }
 
@@ -303,117 +274,10 @@ function runContainerHooks(
   runHooks(name, hooks, stateOf(plan, status), () => env);
 }
 
-/** Through the host's /proc, which is out of sight later. */
-function openLabels(process: Process): Labels | undefined {
-  if (!process.apparmorProfile && !process.selinuxLabel) return undefined;
-  return load(import("./labels.ts")).openLabels(process);
-}
-
-/** Gives up what is not the user's, and returns the last step. */
-function becomeProcess(
-  plan: InitPlan,
-  root: number,
-  terminal: Terminal | undefined,
-  labels: Labels | undefined,
-): Pick<Ready, "env" | "execute"> {
-  const { config, process, capabilities } = plan;
-  const user = process.user ?? { uid: 0, gid: 0 };
-  labels?.keyring();
-  if (!plan.noNewKeyring)
-    doing("giving the process a session keyring of its own", undefined, () =>
-      joinSessionKeyring(`_ses.${plan.state.id}`),
-    );
-  if (terminal) load(import("./console.ts")).adoptTerminal(terminal);
-  giveStandardStreams(user.uid, isStream);
-  setPersonality(config);
-  if (config.linux?.memoryPolicy)
-    load(import("./memoryPolicy.ts")).applyMemoryPolicy(config.linux.memoryPolicy);
-  labels?.program();
-  if (!plan.namespaces.hasUser) raiseHardLimits(process.rlimits ?? []);
-  doing("limiting the bounding set", "/process/capabilities/bounding", () =>
-    limitBounding(capabilities.bounding),
+/** Waits for `start`, runs its hooks and the program. */
+function waitForStart(plan: InitPlan, created: Created): never {
+  const connection = accept(created.startSocket);
+  executeTelling(connection, created, plan.seccomp?.voice, () =>
+    runContainerHooks(plan, "startContainer", "created", created.env),
   );
-  const env = environmentOf([...(process.env ?? []), ...plan.variables], root, user.uid);
-  const entered = enterWorkingDirectory(root, process.cwd, [EACCES]);
-  becomeUser(user);
-  if (!entered) enterWorkingDirectory(root, process.cwd, []);
-  verifyWorkingDirectory(process.cwd);
-  const retained = plan.seccomp
-    ? load(import("./seccomp.ts")).capabilityToLoad(process.noNewPrivileges)
-    : 0n;
-  doing("setting the capabilities", "/process/capabilities", () =>
-    applyCapabilities(capabilities, retained),
-  );
-  if (process.noNewPrivileges) prctl(PR_SET_NO_NEW_PRIVS, 1);
-  umask(user.umask ?? 0o022);
-  const args = process.args ?? [];
-  const path = findExecutable(args[0] as string, env);
-  closeFrom(3 + plan.preserveFds, CLOSE_RANGE_CLOEXEC);
-  const exec = prepareExec(path, args, env);
-  const loadFilter = plan.seccomp && load(import("./seccomp.ts")).lastStep(plan.seccomp);
-  if (plan.openFiles !== undefined) load(import("./openFiles.ts")).restoreOpenFiles(plan.openFiles);
-  const execute = () => {
-    applyRlimits(process.rlimits ?? []);
-    loadFilter?.();
-    return doing(`executing ${path}`, "/process/args/0", exec);
-  };
-  return { env, execute };
-}
-
-function setPersonality({ linux }: Spec): void {
-  if (!linux?.personality) return;
-  const persona = linux.personality.domain === "LINUX32" ? PER_LINUX32 : PER_LINUX;
-  doing("setting the personality", "/linux/personality", () =>
-    check(syscall(SYS_personality, persona), "personality", linux.personality?.domain),
-  );
-}
-
-/**
- * process.cwd, followed inside the root and through no magic link (CVE-2024-21626). First as root, then, where that is
- * closed to root (a network filesystem), as the user. False if one of `tolerated` stopped it.
- */
-function enterWorkingDirectory(root: number, cwd: string, tolerated: readonly number[]): boolean {
-  return doing(
-    `entering the working directory ${cwd}`,
-    "/process/cwd",
-    () =>
-      unless(tolerated, () => {
-        using(openInRoot(root, cwd, O_PATH | O_DIRECTORY), fchdir);
-        return true;
-      }) ?? false,
-  );
-}
-
-/** A working directory outside the root reads as `(unreachable)…` (getcwd(3)). */
-function verifyWorkingDirectory(cwd: string): void {
-  const buffer = new Uint8Array(4096);
-  const length = check(syscall(SYS_getcwd, buffer, buffer.length), "getcwd");
-  if (!decode(buffer.subarray(0, length)).startsWith("/"))
-    throw new Failure(`the working directory ${cwd} is outside the container's root`, {
-      pointer: "/process/cwd",
-    });
-}
-
-/**
- * Waits for `start`, runs its hooks and the program. The connection closes by itself at execve (close-on-exec): silence
- * is success, a message is the error.
- */
-function waitForStart(plan: InitPlan, { startSocket, env, execute }: Ready): never {
-  const connection = accept(startSocket);
-  try {
-    runContainerHooks(plan, "startContainer", "created", env);
-    unblockSignals();
-    if (plan.seccomp?.voice === "none") send(connection, encode(FILTERED));
-    return execute();
-  } catch (error) {
-    tell(connection, Failure.of(error), plan.seccomp?.voice);
-    return exit(1);
-  }
-}
-
-/** A seccomp filter may kill for the one way of sending, and allow the other. */
-function tell(connection: number, failure: Failure, voice: Voice | undefined): void {
-  const data = encode(JSON.stringify(failure.toData()));
-  if (voice === "write") writeAll(connection, data);
-  else send(connection, data);
 }

@@ -33,9 +33,9 @@ export interface Labels {
   program: () => void;
 }
 
-/** Opens the files of the calling process, below the host's verified procfs. Throws a Failure. */
-export const openLabels = (process: Process): Labels =>
-  using(openProcRoot(), (proc) =>
+/** Opens the files of the calling process, below the host's verified procfs `proc`, which is closed. Throws a Failure. */
+export const openLabels = (process: Process, proc = openProcRoot()): Labels =>
+  using(proc, () =>
     using(openProc(proc, "self/attr", O_PATH | O_DIRECTORY), (attr) => openLabelsIn(attr, process)),
   );
 

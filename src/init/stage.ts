@@ -42,12 +42,17 @@ export function runStage(
     // Without a creator there is nobody to be a container for.
     if (channel.receive() === undefined) return exit(1);
     if (user) load(import("./userNamespace.ts")).becomeNamespaceRoot(user);
-    const { pid, pidfd } = bear();
-    channel.send({ type: "born", pid }, [pidfd]);
-    return exit(0);
+    return reportBirth(channel, bear);
   } catch (error) {
     return failThrough(channel, error);
   }
+}
+
+/** The last thing that a stage does. */
+export function reportBirth(channel: Channel<ToStage, FromStage>, bear: () => Child): never {
+  const { pid, pidfd } = bear();
+  channel.send({ type: "born", pid }, [pidfd]);
+  return exit(0);
 }
 
 /** What the host owns may be joined before the user namespace is, what that one owns maybe only after it. */

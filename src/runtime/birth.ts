@@ -92,7 +92,8 @@ function bear(plan: InitPlan, { flags = 0, cgroup }: SpawnPlan): Child {
   }
 }
 
-function birthRemedy(cause: unknown): string | undefined {
+/** What to do about an error of clone3(2). */
+export function birthRemedy(cause: unknown): string | undefined {
   if (isErrno(cause, ENOSPC))
     return "this host allows no more namespaces of a kind: see /proc/sys/user/max_*_namespaces";
   // clone(2); it is said of memory, too.

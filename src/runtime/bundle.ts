@@ -14,6 +14,8 @@ export interface Bundle {
   /** Absolute, without links. */
   path: string;
   config: Spec;
+  /** The text of config.json. */
+  text: string;
   /** config.process, which a container that is to run must have. */
   process: Process;
   /** The root filesystem's absolute path, without links. */
@@ -23,7 +25,7 @@ export interface Bundle {
 /** Reads and checks a bundle; nothing is made. Throws a Failure that names every fault. */
 export function openBundle(directory: string): Bundle {
   const path = directoryPath(directory, "the bundle", undefined);
-  const config = readConfigFile(`${path}/config.json`);
+  const { text, config } = readConfigFile(`${path}/config.json`);
   const process = checkConfig(config);
   const root = config.root?.path ?? "";
   const rootfs = directoryPath(
@@ -31,12 +33,13 @@ export function openBundle(directory: string): Bundle {
     "the root filesystem",
     "/root/path",
   );
-  return { path, config, process, rootfs };
+  return { path, config, text, process, rootfs };
 }
 
-function readConfigFile(path: string): Spec {
+function readConfigFile(path: string): Pick<Bundle, "config" | "text"> {
   try {
-    return readConfig(decode(using(open(path, O_RDONLY), (fd) => readBytes(fd, maxJsonBytes))));
+    const text = decode(using(open(path, O_RDONLY), (fd) => readBytes(fd, maxJsonBytes)));
+    return { text, config: readConfig(text) };
   } catch (cause) {
     const missing = isErrno(cause, ENOENT);
     throw new Failure(`reading ${path}`, {

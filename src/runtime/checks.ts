@@ -1,14 +1,14 @@
 /** What a config.json must fulfil beyond its schema: parts that need each other. */
-import type { Linux, LinuxNamespace, Process, Spec, User } from "@opencontainers-types";
+import type { Linux, LinuxNamespace, Process, Spec } from "@opencontainers-types";
 import { O_RDONLY } from "#abi";
 import { load } from "#host";
 import { Failure } from "../failure.ts";
-import { NO_ID } from "../init/idMappings.ts";
 import type { OpenedNamespace } from "../init/namespaces.ts";
 import { sysctlNamespace } from "../init/sysctl.ts";
 import { open, stat, using } from "../linux/fs.ts";
 import { NAMESPACES } from "../linux/namespaces.ts";
 import { encode } from "../linux/text.ts";
+import { checkProcess, refuseNoId } from "./processChecks.ts";
 import { checkSysctls } from "./sysctlChecks.ts";
 import { checkUserNamespace } from "./userNamespaceChecks.ts";
 
@@ -16,11 +16,7 @@ import { checkUserNamespace } from "./userNamespaceChecks.ts";
 export function checkConfig(config: Spec): Process {
   const { process, root, linux } = config;
   if (!process) throw new Failure("config.json has no process to run", { pointer: "/process" });
-  if (!process.args?.length || process.args[0] === "")
-    throw new Failure("process.args names no program", {
-      pointer: "/process/args",
-      hint: process.commandLine ? "commandLine is for Windows: give args" : undefined,
-    });
+  checkProcess(process);
   if (!root?.path) throw new Failure("config.json has no root filesystem", { pointer: "/root" });
   const isPrivate = (type: string) =>
     linux?.namespaces?.some((namespace) => namespace.type === type) ?? false;
@@ -29,12 +25,9 @@ export function checkConfig(config: Spec): Process {
   checkNames(config, isPrivate("uts"));
   checkSysctls(config);
   checkTimeOffsets(linux ?? {});
-  checkProcess(process);
   linux?.devices?.forEach(({ uid, gid }, i) => {
     refuseNoId({ uid, gid }, `/linux/devices/${i}`);
   });
-  checkTerminalSize(process);
-  checkScheduling(process);
   if (linux?.memoryPolicy)
     load(import("./memoryPolicyChecks.ts")).checkMemoryPolicy(linux.memoryPolicy);
   checkUserNamespace(config);
@@ -120,57 +113,6 @@ function checkNames({ hostname, domainname }: Spec, hasUts: boolean): void {
       pointer: "/domainname",
       hint,
     });
-}
-
-/** "Duplicate entries … MUST generate an error" (specification, "POSIX process"). */
-function checkProcess({ user, rlimits = [], env = [] }: Process): void {
-  if (user) checkUser(user);
-  rlimits.forEach(({ type }, i) => {
-    if (rlimits.findIndex((other) => other.type === type) !== i)
-      throw new Failure(`the resource limit ${type} is given twice`, {
-        pointer: `/process/rlimits/${i}`,
-      });
-  });
-  const nameless = env.findIndex((entry) => entry.indexOf("=") <= 0);
-  if (nameless >= 0)
-    throw new Failure(
-      `${JSON.stringify(env[nameless])} is no environment variable: it has no NAME=`,
-      {
-        pointer: `/process/env/${nameless}`,
-      },
-    );
-}
-
-/** By one the process would stay root, and a file root's. */
-function refuseNoId(ids: Readonly<Record<string, number | undefined>>, pointer: string): void {
-  for (const [name, id] of Object.entries(ids))
-    if (id === NO_ID) throw new Failure(`${NO_ID} is no id`, { pointer: `${pointer}/${name}` });
-}
-
-function checkUser({ uid, gid, additionalGids = [] }: User): void {
-  refuseNoId({ uid, gid }, "/process/user");
-  additionalGids.forEach((id, i) => {
-    refuseNoId({ [i]: id }, "/process/user/additionalGids");
-  });
-}
-
-/** Of a terminal's rows and columns: struct winsize (ioctl_tty(2)) has 16 bits for each. */
-const SIZE_MAX = 65_535n;
-
-function checkTerminalSize({ terminal, consoleSize }: Process): void {
-  if (!terminal || !consoleSize) return;
-  for (const name of ["height", "width"] as const)
-    if (BigInt(consoleSize[name]) > SIZE_MAX)
-      throw new Failure(`no terminal has a ${name} of ${consoleSize[name]}`, {
-        pointer: `/process/consoleSize/${name}`,
-      });
-}
-
-function checkScheduling({ scheduler, execCPUAffinity }: Process): void {
-  if (!scheduler && !execCPUAffinity) return;
-  const { checkAffinity, checkScheduler } = load(import("./schedulingChecks.ts"));
-  if (scheduler) checkScheduler(scheduler);
-  if (execCPUAffinity) checkAffinity(execCPUAffinity);
 }
 
 /** Offsets are a new namespace's: in one that has processes they are fixed (time_namespaces(7)). */

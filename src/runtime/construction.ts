@@ -23,5 +23,4 @@ export interface Construction {
   sharedRoot?: number;
   child?: Child;
   netDevices?: NetDevices;
-  terminal?: number;
 }

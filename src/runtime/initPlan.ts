@@ -7,6 +7,7 @@ import type { InitEnd } from "../init/channel.ts";
 import type { InitPlan } from "../init/init.ts";
 import { type MountCircumstances, planMounts } from "../init/mountPlan.ts";
 import { type NamespacePlan, openNamespaces } from "../init/namespaces.ts";
+import { keyringOf } from "../init/process.ts";
 import { rootPropagation } from "../init/root.ts";
 import type { Bundle } from "./bundle.ts";
 import type { Construction } from "./construction.ts";
@@ -65,8 +66,9 @@ export function planInit(
     propagation: rootPropagation(config.linux?.rootfsPropagation),
     capabilities,
     seccomp: seccomp?.filter,
+    linux: config.linux ?? {},
     noPivot: options.noPivot,
-    noNewKeyring: options.noNewKeyring,
+    keyring: options.noNewKeyring ? undefined : keyringOf(state.id),
     preserveFds: options.preserveFds,
     variables: [
       ...(options.listenFds > 0

@@ -16,6 +16,7 @@ import { checkKernel } from "./kernel.ts";
 import { writePidFile } from "./pidFile.ts";
 import { chooseCgroup } from "./placement.ts";
 import { provide } from "./provision.ts";
+import { hookState } from "./status.ts";
 import { StateDirectory, type StoredState } from "./store.ts";
 import { checkTerminal } from "./terminal.ts";
 
@@ -48,7 +49,7 @@ export function launch(context: Context, options: CreateOptions, foreground: boo
     bundle,
     namespaces,
     directory,
-    state: initialState(options.id, bundle),
+    state: initialState(options, bundle),
     settings: [],
     seccomp,
   };
@@ -77,7 +78,10 @@ function checkPrivilege({ isUser }: Caller, { hasUser }: NamespacePlan): void {
     });
 }
 
-function initialState(id: string, { config, path, rootfs }: Bundle): StoredState {
+function initialState(
+  { id, noNewKeyring }: CreateOptions,
+  { config, path, rootfs }: Bundle,
+): StoredState {
   const { poststart, poststop } = config.hooks ?? {};
   return {
     ociVersion: config.ociVersion,
@@ -87,6 +91,7 @@ function initialState(id: string, { config, path, rootfs }: Bundle): StoredState
     annotations: config.annotations ?? {},
     endsWithProcess:
       config.linux?.namespaces?.some(({ type, path }) => type === "pid" && !path) ?? false,
+    ...(noNewKeyring ? { noNewKeyring } : {}),
     hooks: { ...(poststart ? { poststart } : {}), ...(poststop ? { poststop } : {}) },
   };
 }
@@ -99,14 +104,26 @@ function construct(construction: Construction): Launched {
   provide(construction, cgroup, newborn);
   const { openFiles } = newborn.plan;
   if (openFiles !== undefined) load(import("../init/openFiles.ts")).restoreOpenFiles(openFiles);
+  directory.keepConfig(bundle.text);
   // Its hooks may run for long: what they leave behind must be known to be this container's.
   if (bundle.config.hooks?.createContainer?.length) directory.write(state);
   const complete = { ...state, created: new Date().toISOString() };
   directory.stage(complete);
   // Not before the state has its room.
   construction.seccomp?.keep();
-  serve(construction, channel, complete);
   const child = construction.child as Child;
+  const newcomer = {
+    child,
+    channel,
+    consoleSocket: options.consoleSocket,
+    seccomp: bundle.config.linux?.seccomp,
+    state: () => hookState(state, "creating"),
+  };
+  const terminal = serve(newcomer, () => {
+    runRuntimeHooks(construction);
+    directory.stage(complete);
+    channel.send({ type: "proceed" });
+  });
   const { process } = bundle;
   if (process.scheduler || process.ioPriority)
     load(import("./scheduling.ts")).applyScheduling(child.pid, process);
@@ -115,7 +132,16 @@ function construct(construction: Construction): Launched {
   channel.send({ type: "recorded" });
   close(channel.fd);
   construction.netDevices?.close();
-  return { directory, state: complete, child, terminal: construction.terminal };
+  return { directory, state: complete, child, terminal };
+}
+
+/** The hooks see the container as it is; so do commands that they run. */
+function runRuntimeHooks({ bundle, directory, state }: Construction): void {
+  const { hooks } = bundle.config;
+  const { runHooks } = load(import("../init/hooks.ts"));
+  directory.write(state);
+  runHooks("prestart", hooks?.prestart, hookState(state, "creating"));
+  runHooks("createRuntime", hooks?.createRuntime, hookState(state, "creating"));
 }
 
 /** The first error is the one to report; what goes wrong in undoing is a warning. */

@@ -48,7 +48,7 @@ function limitGroup(construction: Construction, group: number | undefined): void
 function moveNetDevices(construction: Construction, channel: CreatorEnd): void {
   const { netDevices = {} } = construction.bundle.config.linux ?? {};
   if (Object.keys(netDevices).length === 0) return;
-  hear(construction, channel);
+  hear(construction.child as Child, channel);
   const { NetDevices } = load(import("./netDevices.ts"));
   construction.netDevices = new NetDevices(construction.child as Child);
   construction.netDevices.move(netDevices);

@@ -1,5 +1,5 @@
 /** Hands the listener of a seccomp filter to the agent that is to answer (config-linux.md, "Seccomp"). */
-import type { ContainerProcessState } from "@opencontainers-types";
+import type { ContainerProcessState, LinuxSeccomp, State } from "@opencontainers-types";
 import { EBADF, EPERM, POLLIN, SOCK_STREAM } from "#abi";
 import { specVersion } from "../../spec/version.ts";
 import { doing, Failure } from "../failure.ts";
@@ -9,8 +9,6 @@ import { type Child, pidfdGetfd } from "../linux/process.ts";
 import { poll } from "../linux/signals.ts";
 import { connectTo, send, sendAll } from "../linux/socket.ts";
 import { encode } from "../linux/text.ts";
-import type { Construction } from "./construction.ts";
-import { hookState } from "./status.ts";
 
 /** How often the creator looks for the listener, and for how long, where the filter does not let it be sent. */
 const LOOK_EVERY_MS = 1;
@@ -36,15 +34,19 @@ export function fetchListener(child: Child, channel: number, descriptor: number)
   );
 }
 
-/** Sends the listener and the container process state to linux.seccomp.listenerPath. */
-export function passListener({ bundle, child, state }: Construction, listener: number): void {
-  const { listenerPath = "", listenerMetadata } = bundle.config.linux?.seccomp ?? {};
+/** Sends the listener and the container process state to linux.seccomp.listenerPath. `pid`: of the filtered process. */
+export function passListener(
+  { listenerPath = "", listenerMetadata }: Pick<LinuxSeccomp, "listenerPath" | "listenerMetadata">,
+  pid: number,
+  state: State,
+  listener: number,
+): void {
   const message: ContainerProcessState = {
     ociVersion: specVersion,
     fds: ["seccompFd"],
-    pid: (child as Child).pid,
+    pid,
     ...(listenerMetadata ? { metadata: listenerMetadata } : {}),
-    state: hookState(state, "creating"),
+    state,
   };
   const data = encode(JSON.stringify(message));
   doing(`sending the seccomp listener to ${listenerPath}`, "/linux/seccomp/listenerPath", () =>

@@ -26,14 +26,34 @@ export function bearByStage(
 ): Child {
   const { hasUser } = construction.namespaces;
   const user = hasUser ? (construction.bundle.process.user ?? { uid: 0, gid: 0 }) : undefined;
+  try {
+    return bearBy(
+      group,
+      (channel) => runStage(plan, user, channel, bear),
+      (stage) => setUp(construction, plan, stage),
+    );
+  } finally {
+    for (const { fd } of [...plan.joins, ...(plan.user ? [plan.user] : [])]) close(fd);
+  }
+}
+
+/**
+ * Has a stage process, which begins in the cgroup `group` and runs `run`, make another one. `separated` is called with its pid
+ * when its namespaces are to be set up.
+ */
+export function bearBy(
+  group: number | undefined,
+  run: (channel: Channel<ToStage, FromStage>) => never,
+  separated: (stage: number) => void = () => {},
+): Child {
   const { creator, child } = openChannel<FromStage, ToStage>();
   const stage = spawn({ cgroup: group }, () => {
     close(creator.fd);
-    return runStage(plan, user, child, bear);
+    return run(child);
   });
-  for (const { fd } of [child, ...plan.joins, ...(plan.user ? [plan.user] : [])]) close(fd);
+  close(child.fd);
   try {
-    return answer(creator, () => setUp(construction, plan, stage.pid));
+    return answer(creator, () => separated(stage.pid));
   } finally {
     close(creator.fd);
     wait(stage.pidfd);

@@ -1,15 +1,13 @@
 /** `start`: lets the container's process go on to the program, and learns whether it got there. */
-import { ECONNREFUSED, ECONNRESET, ENOENT, SOCK_SEQPACKET } from "#abi";
+import { ECONNREFUSED, ENOENT, SOCK_SEQPACKET } from "#abi";
 import { load } from "#host";
-import { FAILURE_BYTES, Failure, type FailureData } from "../failure.ts";
-import { FILTERED } from "../init/channel.ts";
-import { isErrno, unless } from "../linux/errno.ts";
-import { unlinkAt, using } from "../linux/fs.ts";
-import { processStatus } from "../linux/proc.ts";
-import { connectTo, receive } from "../linux/socket.ts";
-import { decode } from "../linux/text.ts";
+import { Failure } from "../failure.ts";
+import { unless } from "../linux/errno.ts";
+import { unlinkAt } from "../linux/fs.ts";
+import { connectTo } from "../linux/socket.ts";
 import type { Context } from "./context.ts";
 import { removeLocked } from "./delete.ts";
+import { awaitExecution } from "./execution.ts";
 import type { Readiness } from "./notifySocket.ts";
 import { hookState, openForChange } from "./status.ts";
 import { START_SOCKET, type StateDirectory, type StoredState } from "./store.ts";
@@ -71,35 +69,5 @@ function release(directory: StateDirectory, state: StoredState): void {
   );
   if (connection === undefined)
     throw new Failure(`the container ${directory.id} does not wait to be started`);
-  const [first, second] = using(connection, (fd) => {
-    const answer = answerOn(fd);
-    return [answer, answer === FILTERED ? answerOn(fd) : undefined];
-  });
-  const failure = first === FILTERED ? second : first;
-  if (failure !== undefined) throw Failure.from(JSON.parse(failure) as FailureData);
-  if (first === FILTERED) checkExecuted(state);
-}
-
-/**
- * Behind a filter that lets nothing be told, silence may be an error. It comes at the program's beginning or at the end of
- * a process that has executed none: one that has gone already counts as that.
- */
-function checkExecuted({ process }: StoredState): void {
-  const status = process && processStatus(process.pid);
-  if (status?.startTime !== process?.startTime || !status?.hasExecuted)
-    throw new Failure("executing the program, and the seccomp filter keeps the reason back", {
-      pointer: "/linux/seccomp",
-      hint: "let it allow write or sendmsg to hear more",
-    });
-}
-
-/** What the process says; undefined if it was silent. Until it has accepted, its end resets the connection. */
-function answerOn(connection: number): string | undefined {
-  try {
-    const message = receive(connection, FAILURE_BYTES);
-    return message && decode(message.data);
-  } catch (error) {
-    if (!isErrno(error, ECONNRESET)) throw error;
-    throw new Failure("the container's process ended before it was started");
-  }
+  awaitExecution(connection, state.process);
 }

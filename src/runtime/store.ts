@@ -74,16 +74,26 @@ export interface StoredState {
   rootMount?: number;
   /** Whether it has a PID namespace of its own, in which nothing outlives the first process (pid_namespaces(7)). */
   endsWithProcess: boolean;
-  /** Absent until there is one. Pid and start time (clock ticks since boot) together are its identity. */
-  process?: { pid: number; startTime: number };
+  /** Absent until there is one. */
+  process?: ProcessIdentity;
+  /** Whether its processes have the session keyring of their caller (`--no-new-keyring`). */
+  noNewKeyring?: boolean;
   /** Those that run after create: config.json may have changed by then. */
   hooks: Pick<Hooks, "poststart" | "poststop">;
+}
+
+/** Known by both together: the pid alone may be another process's by now. */
+export interface ProcessIdentity {
+  pid: number;
+  /** In clock ticks since boot (/proc/<pid>/stat, proc(5)). */
+  startTime: number;
 }
 
 const STATE_FILE = "state.json";
 const STAGED_STATE_FILE = "state.json.new";
 export const START_SOCKET = "start.sock";
 const EXEC_LOCK = "exec.lock";
+const CONFIG_FILE = "config.json";
 const DIRECTORY_MODE = 0o700;
 const FILE_MODE = 0o600;
 
@@ -199,6 +209,21 @@ export class StateDirectory {
     renameAt(this.fd, STAGED_STATE_FILE, STATE_FILE);
   }
 
+  /** Keeps the text of the config.json that the container was made of: the bundle's may have changed by the time of `exec`. */
+  keepConfig(text: string): void {
+    const flags = O_CREAT | O_EXCL | O_WRONLY | O_NOFOLLOW;
+    doing(`keeping the configuration of ${this.id}`, undefined, () =>
+      writeText(CONFIG_FILE, text, flags, this.fd, FILE_MODE),
+    );
+  }
+
+  /** The kept text. Throws a Failure if there is none. */
+  keptConfig(): string {
+    return doing(`reading ${this.#root}/${this.id}/${CONFIG_FILE}`, undefined, () =>
+      using(openAt(this.fd, CONFIG_FILE, O_RDONLY | O_NOFOLLOW), (fd) => decode(readBytes(fd))),
+    );
+  }
+
   /** A path to a file in the directory that fits into a socket's address however long the root is. */
   socketPath(): string {
     return `/proc/self/fd/${this.fd}/${START_SOCKET}`;
@@ -225,7 +250,7 @@ export class StateDirectory {
   /** Removes the directory; state.json last, so that what is left of an interrupted removal can still be deleted. */
   remove(): void {
     doing(`removing the state directory of ${this.id}`, undefined, () => {
-      for (const name of [START_SOCKET, EXEC_LOCK, STAGED_STATE_FILE, STATE_FILE])
+      for (const name of [START_SOCKET, EXEC_LOCK, CONFIG_FILE, STAGED_STATE_FILE, STATE_FILE])
         unlinkAt(this.fd, name);
       using(openRoot(this.#root), (fd) => {
         const remove = () => {

@@ -4,7 +4,6 @@ import { doing, Failure } from "../failure.ts";
 import { close, using } from "../linux/fs.ts";
 import { connectTo, send } from "../linux/socket.ts";
 import { encode } from "../linux/text.ts";
-import type { Construction } from "./construction.ts";
 
 /** A terminal needs somebody at its other end, and a console socket needs a terminal. */
 export function checkTerminal(
@@ -25,17 +24,20 @@ export function checkTerminal(
     });
 }
 
-/** Sends the master to whoever listens at --console-socket, as engines expect it: one message with one descriptor. */
-export function passTerminal(construction: Construction, master: number): void {
-  const { consoleSocket } = construction.options;
-  if (consoleSocket === undefined) {
-    construction.terminal = master;
-    return;
-  }
+/**
+ * Sends the master to whoever listens at --console-socket, as engines expect it: one message with one descriptor. Without
+ * such a socket, returns it to be relayed.
+ */
+export function passTerminal(
+  consoleSocket: string | undefined,
+  master: number,
+): number | undefined {
+  if (consoleSocket === undefined) return master;
   doing(`sending the terminal to the console socket ${consoleSocket}`, undefined, () =>
     using(connectTo(consoleSocket, SOCK_STREAM), (socket) =>
       send(socket, encode("/dev/ptmx"), [master]),
     ),
   );
   close(master);
+  return undefined;
 }

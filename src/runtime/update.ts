@@ -1,6 +1,6 @@
 /** `update`: an existing container is limited to other resources. */
 import type { LinuxResources } from "@opencontainers-types";
-import { readResources } from "../../spec/resources.ts";
+import { readResources } from "../../spec/part.ts";
 import { refuseBelowUsage } from "../cgroup/resources/memory.ts";
 import { planResources, type ResourcePlan } from "../cgroup/resources/plan.ts";
 import { doing, Failure } from "../failure.ts";

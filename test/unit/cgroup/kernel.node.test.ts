@@ -268,7 +268,7 @@ test("nobody goes where something else is mounted on a group", () => {
 test("a process is executed in the container's group, or with the first one where that takes none", () => {
   const inode = (path: string): number => statSync(at(path)).ino;
   const chosen = (path: string, pid: number): number => {
-    const group = openForExec(path, pid);
+    const group = inGroup(path, (own) => openForExec(own, path, pid)) as number;
     const { ino } = fstatSync(group);
     closeSync(group);
     return ino;
@@ -285,7 +285,7 @@ test("a process is executed in the container's group, or with the first one wher
   equal(chosen(`${base}/c`, first), inode(`${base}/c/init`));
   mkdirSync(at(`${base}/other`));
   write(`${base}/other`, "cgroup.procs", String(first));
-  throws(() => openForExec(`${base}/c`, first), /first process is in the cgroup .*\/other/);
+  throws(() => chosen(`${base}/c`, first), /first process is in the cgroup .*\/other/);
 });
 
 test("a frozen group is thawed", () => {

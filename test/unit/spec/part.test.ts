@@ -1,6 +1,6 @@
 import { deepEqual, equal, throws } from "node:assert/strict";
 import { test } from "node:test";
-import { readResources } from "../../../spec/resources.ts";
+import { readResources } from "../../../spec/part.ts";
 
 test("a document of resources is read as linux.resources is", () => {
   deepEqual(readResources("{}"), {});

@@ -1,0 +1,131 @@
+/** `exec`: one more process in a container. */
+import type { Process } from "@opencontainers-types";
+import { SIGKILL } from "#abi";
+import { load } from "#host";
+import { Failure } from "../failure.ts";
+import { planCapabilities } from "../init/capabilities.ts";
+import { openChannel } from "../init/channel.ts";
+import { hostId } from "../init/idMappings.ts";
+import { keyringOf } from "../init/process.ts";
+import { openProcRoot, processStatus } from "../linux/proc.ts";
+import { type Child, exitStatus, sendSignal, wait } from "../linux/process.ts";
+import { blockSignals } from "../linux/signals.ts";
+import type { Context } from "./context.ts";
+import { serve } from "./conversation.ts";
+import { bearExec } from "./execBirth.ts";
+import { type ExecutedProcess, processOf } from "./execProcess.ts";
+import { type ExecTarget, openTarget, openTargetGroup } from "./execTarget.ts";
+import { awaitExecution } from "./execution.ts";
+import { checkKernel } from "./kernel.ts";
+import { writePidFile } from "./pidFile.ts";
+import { checkProcess } from "./processChecks.ts";
+import { hookState } from "./status.ts";
+import { checkTerminal } from "./terminal.ts";
+
+/** The options of `exec`, in runc's words. */
+export interface ExecOptions {
+  process: ExecutedProcess;
+  /** A unix socket that gets the master of the process's terminal. */
+  consoleSocket: string | undefined;
+  /** A unix socket that gets the process's pidfd. */
+  pidfdSocket: string | undefined;
+  pidFile: string | undefined;
+  /** Do not wait for the process. */
+  detach: boolean;
+  /** How many descriptors, from 3 on, the process keeps. */
+  preserveFds: number;
+  /** One of the container's own groups below its cgroup, to begin in. */
+  cgroup: string | undefined;
+  /** Make the process in a paused container as well: it goes on when that does. */
+  ignorePaused: boolean;
+}
+
+/**
+ * Runs a process in a container. Returns its exit status in the foreground (128 + n if signal n killed it), and 0 when
+ * detached. Throws a Failure if it does not come as far as its program.
+ */
+export function exec(context: Context, id: string, options: ExecOptions): number {
+  checkKernel();
+  // Signals that come from now on are for the process; they wait until there is one.
+  if (!options.detach) blockSignals();
+  const { child, terminal } = launch(context, openTarget(context, id, options.ignorePaused), options);
+  if (options.detach) return 0;
+  return exitStatus(load(import("./supervise.ts")).supervise(child, terminal));
+}
+
+interface Launched {
+  child: Child;
+  /** The master of its terminal, unless that went to a console socket. */
+  terminal: number | undefined;
+}
+
+function launch(context: Context, target: ExecTarget, options: ExecOptions): Launched {
+  const { state, config } = target;
+  const { linux = {} } = config;
+  const process = processOf(config, options.process);
+  check(process, target, options);
+  const seccomp =
+    linux.seccomp &&
+    load(import("../seccomp/filter.ts")).planFilter(linux.seccomp, context.root);
+  const capabilities = planCapabilities(process.capabilities);
+  for (const name of capabilities.unknown)
+    context.warn(`the capability ${name} is unknown and ignored`);
+  const { creator, child: end } = openChannel();
+  const plan = {
+    process,
+    linux,
+    capabilities,
+    seccomp: seccomp?.filter,
+    keyring: state.noNewKeyring ? undefined : keyringOf(state.id),
+    preserveFds: options.preserveFds,
+    openFiles: undefined,
+    variables: [],
+    container: target.pidfd,
+    namespaces: target.namespaces,
+    root: target.root,
+    proc: process.apparmorProfile || process.selinuxLabel ? openProcRoot() : undefined,
+    hasUser: target.ids !== undefined,
+    channel: end,
+  };
+  const child = bearExec(plan, target, openTargetGroup(state, options.cgroup));
+  try {
+    const { consoleSocket } = options;
+    const isKnown = { child, channel: creator, consoleSocket, seccomp: linux.seccomp };
+    const terminal = serve({ ...isKnown, state: () => hookState(state, "running") });
+    seccomp?.keep();
+    settle(child, process, options);
+    creator.send({ type: "recorded" });
+    awaitExecution(creator.fd, seccomp && identify(child));
+    return { child, terminal };
+  } catch (error) {
+    // Nobody else would: a process that has ended and is not waited for stays in the container's PID namespace.
+    sendSignal(child.pidfd, SIGKILL);
+    wait(child.pidfd);
+    throw error;
+  }
+}
+
+function check(process: Process, { ids }: ExecTarget, options: ExecOptions): void {
+  checkProcess(process);
+  checkTerminal(process.terminal ?? false, options.consoleSocket, !options.detach);
+  if (process.apparmorProfile || process.selinuxLabel)
+    load(import("./labelChecks.ts")).checkLabels(process);
+  if (!ids) return;
+  const { uid, gid } = process.user ?? { uid: 0, gid: 0 };
+  for (const [name, mappings, each] of [["uid", ids.uids, uid], ["gid", ids.gids, gid]] as const)
+    if (hostId(mappings, each) === undefined)
+      throw new Failure(`the ${name} ${each} is not mapped in the container's user namespace`, {
+        pointer: `/process/user/${name}`,
+      });
+}
+
+/** What its maker does for a process that is ready: it must not have executed anything yet. */
+function settle(child: Child, process: Process, { pidFile, pidfdSocket }: ExecOptions): void {
+  if (process.scheduler || process.ioPriority)
+    load(import("./scheduling.ts")).applyScheduling(child.pid, process);
+  if (pidfdSocket !== undefined)
+    load(import("./pidfdSocket.ts")).passPidfd(pidfdSocket, child.pidfd, "setns");
+  if (pidFile !== undefined) writePidFile(pidFile, child.pid);
+}
+
+const identify = ({ pid }: Child) => ({ pid, startTime: processStatus(pid)?.startTime ?? 0 });

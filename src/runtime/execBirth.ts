@@ -1,0 +1,70 @@
+/** How the process of `exec` comes into being: in the container's cgroup and PID namespace. */
+import { CLONE_NEWPID, EPERM, PR_SET_DUMPABLE } from "#abi";
+import { load } from "#host";
+import { doing, Failure } from "../failure.ts";
+import { type ExecPlan, execByStage, execInContainer } from "../init/exec.ts";
+import { giveStandardStreams, isNamelessStream, raiseHardLimits } from "../init/identity.ts";
+import { hostId } from "../init/idMappings.ts";
+import { setAffinity } from "../linux/affinity.ts";
+import { unless } from "../linux/errno.ts";
+import { close } from "../linux/fs.ts";
+import { setns } from "../linux/namespaces.ts";
+import { type Child, prctl, spawn } from "../linux/process.ts";
+import { birthRemedy } from "./birth.ts";
+import type { ExecTarget } from "./execTarget.ts";
+
+/**
+ * Makes the process. What takes the host's privilege is done by this process before, for itself, and inherited. Throws a
+ * Failure.
+ */
+export function bearExec(plan: ExecPlan, target: ExecTarget, group: number | undefined): Child {
+  const { process } = plan;
+  raiseHardLimits(process.rlimits ?? []);
+  giveHostStreams(plan, target);
+  const initial = process.execCPUAffinity?.initial;
+  if (initial)
+    doing(`running on the CPUs ${initial}`, "/process/execCPUAffinity/initial", () =>
+      setAffinity(initial),
+    );
+  const make = () => {
+    // Whoever is in the container must not look into the new process before it is the user's program.
+    prctl(PR_SET_DUMPABLE, 0);
+    return bear(plan, target, group);
+  };
+  const { oomScoreAdj } = process;
+  try {
+    return oomScoreAdj === undefined
+      ? make()
+      : load(import("./oomScore.ts")).withOomScore(oomScoreAdj, make);
+  } catch (cause) {
+    if (cause instanceof Failure) throw cause;
+    throw new Failure("making a process in the container", { cause, hint: birthRemedy(cause) });
+  }
+}
+
+/**
+ * Only children are born into the namespace that this process enters; it stays where it is (pid_namespaces(7)). A user may
+ * enter it only as a member of the user namespace that owns it, so that another process has to.
+ */
+function bear(plan: ExecPlan, target: ExecTarget, cgroup: number | undefined): Child {
+  const { pidfd, hasPidNamespace } = target;
+  const isEntered =
+    !hasPidNamespace ||
+    unless([EPERM], () => {
+      setns(pidfd, CLONE_NEWPID);
+      return true;
+    });
+  const child = isEntered
+    ? spawn({ cgroup }, () => execInContainer(plan))
+    : load(import("./stage.ts")).bearBy(cgroup, (channel) => execByStage(plan, channel));
+  const opened = [pidfd, plan.channel.fd, plan.root, plan.proc, cgroup];
+  for (const fd of opened) if (fd !== undefined) close(fd);
+  return child;
+}
+
+/** Who is root of a user namespace only could not give them to the container's user. */
+function giveHostStreams({ process }: ExecPlan, { ids }: ExecTarget): void {
+  if (!ids || process.terminal) return;
+  const owner = hostId(ids.uids, process.user?.uid ?? 0);
+  if (owner !== undefined) giveStandardStreams(owner, isNamelessStream);
+}

@@ -1,0 +1,99 @@
+/** The container that `exec` enters, as it is now. */
+import type { Linux, LinuxIDMapping, Spec } from "@opencontainers-types";
+import { CLONE_NEWPID, ESRCH, O_DIRECTORY, O_PATH } from "#abi";
+import { parseJson } from "../../spec/json.ts";
+import { openForExec } from "../cgroup/group.ts";
+import { doing, Failure } from "../failure.ts";
+import { parseIdMap } from "../init/idMappings.ts";
+import { unless } from "../linux/errno.ts";
+import { open, readText } from "../linux/fs.ts";
+import { NAMESPACES, type NamespaceType } from "../linux/namespaces.ts";
+import { pidfdOpen } from "../linux/process.ts";
+import type { Context } from "./context.ts";
+import { inOwnGroup } from "./ownGroup.ts";
+import { livingProcess } from "./process.ts";
+import { statusOf } from "./status.ts";
+import { StateDirectory, type StoredState } from "./store.ts";
+
+export interface ExecTarget {
+  state: StoredState;
+  /** What the container was made of; the bundle's may be another by now. */
+  config: Spec;
+  /** Of its first process. */
+  pidfd: number;
+  /** CLONE_NEW* of the namespaces that it does not share with its creator, but for the PID namespace. */
+  namespaces: number;
+  hasPidNamespace: boolean;
+  /** How the ids of its user namespace are mapped, if it has one. */
+  ids: { uids: LinuxIDMapping[]; gids: LinuxIDMapping[] } | undefined;
+  /** The first process's root directory, where that is not the root of a mount namespace of its own. */
+  root: number | undefined;
+}
+
+/** Opens a container whose first process lives. Throws a Failure. */
+export function openTarget(context: Context, id: string, ignorePaused: boolean): ExecTarget {
+  const directory = StateDirectory.get(context.root, id);
+  const state = directory.read();
+  const status = state ? statusOf(directory, state) : "stopped";
+  const isRefused = status === "paused" ? !ignorePaused : status === "creating";
+  if (!state || status === "stopped" || isRefused)
+    throw new Failure(`cannot exec in a ${status} container: ${id}`, {
+      hint: status === "paused" ? "resume it first, or use --ignore-paused" : undefined,
+    });
+  // It was checked when the container was made, and nobody else can write there.
+  const config = parseJson(directory.keptConfig(), { withoutNulls: true }) as Spec;
+  directory.close();
+  const { pid } = state.process as { pid: number };
+  const pidfd = unless([ESRCH], () => pidfdOpen(pid));
+  const flags = namespaceFlags(config.linux ?? {});
+  const target = {
+    state,
+    config,
+    pidfd: pidfd ?? -1,
+    namespaces: flags & ~CLONE_NEWPID,
+    hasPidNamespace: (flags & CLONE_NEWPID) !== 0,
+    ids: hasNamespace(config, "user") ? idsOf(pid) : undefined,
+    root: hasOwnMounts(config) ? undefined : openRoot(pid),
+  };
+  // Last, so that what was opened by its pid is surely its.
+  if (pidfd === undefined || livingProcess(state) === undefined)
+    throw new Failure(`cannot exec in a stopped container: ${id}`);
+  return target;
+}
+
+const namespaceFlags = ({ namespaces = [] }: Linux): number =>
+  namespaces.reduce((flags, { type }) => flags | NAMESPACES[type as NamespaceType].flag, 0);
+
+const hasNamespace = ({ linux }: Spec, wanted: NamespaceType): boolean =>
+  linux?.namespaces?.some(({ type }) => type === wanted) ?? false;
+
+/** Otherwise the container was entered by chroot(2) (../init/sharedMounts.ts). */
+const hasOwnMounts = ({ linux }: Spec): boolean =>
+  linux?.namespaces?.some(({ type, path }) => type === "mount" && !path) ?? false;
+
+function idsOf(pid: number): ExecTarget["ids"] {
+  const map = (file: string) => parseIdMap(readText(`/proc/${pid}/${file}`));
+  return doing("reading how the container's ids are mapped", undefined, () => ({
+    uids: map("uid_map"),
+    gids: map("gid_map"),
+  }));
+}
+
+const openRoot = (pid: number): number =>
+  doing("opening the container's root", undefined, () =>
+    open(`/proc/${pid}/root`, O_PATH | O_DIRECTORY),
+  );
+
+/**
+ * The group in which the new process begins, or undefined for the caller's. `below` names one of the container's own groups,
+ * which must be there.
+ */
+export function openTargetGroup(state: StoredState, below: string | undefined): number | undefined {
+  const { cgroup, process, id } = state;
+  if (cgroup === undefined) {
+    if (below !== undefined)
+      throw new Failure(`--cgroup is ${below}, and the container ${id} has no cgroup of its own`);
+    return undefined;
+  }
+  return inOwnGroup(state, (group) => openForExec(group, cgroup, process?.pid ?? 0, below));
+}
