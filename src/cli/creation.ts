@@ -12,6 +12,7 @@ import type { OptionTable } from "./command.ts";
 export interface CreationFlags {
   bundle?: string;
   consoleSocket?: string;
+  pidfdSocket?: string;
   pidFile?: string;
   pivot?: boolean;
   newKeyring?: boolean;
@@ -22,6 +23,7 @@ export const creationOptions: OptionTable = {
   "-b, --bundle <path>": "the bundle's directory (default: the current directory)",
   "--console-socket <path>":
     "AF_UNIX socket that receives a descriptor of the master end of the container's terminal",
+  "--pidfd-socket <path>": "AF_UNIX socket that receives a descriptor of the container's process",
   "--pid-file <path>": "file to write the process id to",
   "--no-pivot":
     "do not change the root with pivot_root(2); for a root filesystem on top of a ramdisk",
@@ -43,6 +45,7 @@ export const toCreateOptions = (id: string, flags: CreationFlags): CreateOptions
   id,
   bundle: flags.bundle || ".",
   consoleSocket: flags.consoleSocket || undefined,
+  pidfdSocket: flags.pidfdSocket || undefined,
   pidFile: flags.pidFile || undefined,
   noPivot: flags.pivot === false,
   noNewKeyring: flags.newKeyring === false,

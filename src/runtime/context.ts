@@ -22,6 +22,8 @@ export interface CreateOptions {
   bundle: string;
   /** A unix socket that gets the master of the container's terminal. */
   consoleSocket?: string | undefined;
+  /** A unix socket that gets a pidfd of the container's process. */
+  pidfdSocket?: string | undefined;
   pidFile?: string | undefined;
   noPivot: boolean;
   noNewKeyring: boolean;

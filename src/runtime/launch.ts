@@ -127,6 +127,8 @@ function construct(construction: Construction): Launched {
   const { process } = bundle;
   if (process.scheduler || process.ioPriority)
     load(import("./scheduling.ts")).applyScheduling(child.pid, process);
+  if (options.pidfdSocket !== undefined)
+    load(import("./pidfdSocket.ts")).passPidfd(options.pidfdSocket, child.pidfd);
   if (options.pidFile !== undefined) writePidFile(options.pidFile, child.pid);
   directory.commit();
   channel.send({ type: "recorded" });
