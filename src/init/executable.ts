@@ -4,6 +4,7 @@ import {
   AT_FDCWD,
   EACCES,
   ENOENT,
+  ENOEXEC,
   ENOTDIR,
   O_PATH,
   S_IFDIR,
@@ -27,42 +28,58 @@ export const lookupEnv = (env: readonly string[], name: string): string | undefi
  */
 export function findExecutable(program: string, env: readonly string[]): string {
   const pointer = "/process/args/0";
+  const refused = `the program ${JSON.stringify(program)} cannot be run`;
   if (program.includes("/")) {
     const problem = whyNotExecutable(program);
     if (problem === undefined) return program;
-    throw new Failure(`the program ${JSON.stringify(program)} cannot be run: ${problem}`, {
-      pointer,
-    });
+    throw new Failure(`${refused}: ${problem}`, { pointer });
   }
   const path = lookupEnv(env, "PATH") || DEFAULT_PATH;
-  let refused: string | undefined;
+  let found: string | undefined;
   for (const directory of path.split(":")) {
     const candidate = `${directory || "."}/${program}`;
     const problem = whyNotExecutable(candidate);
     if (problem === undefined) return candidate;
-    if (problem !== MISSING) refused ??= `${candidate}: ${problem}`;
+    if (problem !== MISSING) found ??= `${candidate}: ${problem}`;
   }
-  throw new Failure(
-    `the program ${JSON.stringify(program)} ${refused ? `cannot be run (${refused})` : "is not in the container's PATH"}`,
-    { pointer, hint: `PATH is ${path}` },
-  );
+  const problem = found ?? "executable file not found in the container's PATH";
+  throw new Failure(`${refused}: ${problem}`, { pointer, hint: `PATH is ${path}` });
 }
 
-const MISSING = "there is no such file (ENOENT)";
+/** Words that engines look for: a program that is missing gives the status 127, one that is forbidden 126. */
+const MISSING = "no such file or directory (ENOENT)";
+const FORBIDDEN = "permission denied (EACCES)";
 
 function whyNotExecutable(path: string): string | undefined {
   try {
     const { mode } = using(open(path, O_PATH), stat);
-    if ((mode & S_IFMT) === S_IFDIR) return "it is a directory (EISDIR)";
-    if ((mode & S_IFMT) !== S_IFREG) return "it is not a regular file (EACCES)";
+    if ((mode & S_IFMT) === S_IFDIR) return `${FORBIDDEN}: it is a directory`;
+    if ((mode & S_IFMT) !== S_IFREG) return `${FORBIDDEN}: it is not a regular file`;
   } catch (error) {
     if (!(error instanceof Errno)) throw error;
     if (error.errno === ENOENT || error.errno === ENOTDIR) return MISSING;
     return error.errno === EACCES
-      ? "a directory on the way is closed to the user (EACCES)"
+      ? `${FORBIDDEN}: a directory on the way is closed to the user`
       : error.message;
   }
   return access(AT_FDCWD, path, X_OK, AT_EACCESS) === 0
     ? undefined
-    : "it is not executable for the user (EACCES)";
+    : `${FORBIDDEN}: it is not executable for the user`;
+}
+
+/** What execve(2) says of a program that findExecutable has found. */
+const REFUSALS: Readonly<Record<number, string>> = {
+  [ENOENT]: `${MISSING}: it or its interpreter`,
+  [EACCES]: `${FORBIDDEN}: it or its interpreter`,
+  [ENOEXEC]:
+    "exec format error (ENOEXEC): it is neither a script nor a program of this architecture",
+};
+
+/** The error of execve(2) as one that says why. */
+export function executionFailure(path: string, error: unknown): Failure {
+  const reason = error instanceof Errno ? REFUSALS[error.errno] : undefined;
+  return new Failure(reason ? `executing ${path}: ${reason}` : `executing ${path}`, {
+    cause: reason ? undefined : error,
+    pointer: "/process/args/0",
+  });
 }

@@ -29,7 +29,7 @@ import { applyCapabilities, type CapabilityPlan, limitBounding } from "./capabil
 import { FILTERED } from "./channel.ts";
 import type { Terminal } from "./console.ts";
 import { environmentOf } from "./environment.ts";
-import { findExecutable } from "./executable.ts";
+import { executionFailure, findExecutable } from "./executable.ts";
 import { applyRlimits, becomeUser, giveStandardStreams, isStream } from "./identity.ts";
 import type { Labels } from "./labels.ts";
 
@@ -116,7 +116,11 @@ function lastStep(plan: ProcessPlan, env: readonly string[]): () => never {
   return () => {
     applyRlimits(rlimits);
     loadFilter?.();
-    return doing(`executing ${path}`, "/process/args/0", exec);
+    try {
+      return exec();
+    } catch (error) {
+      throw executionFailure(path, error);
+    }
   };
 }
 

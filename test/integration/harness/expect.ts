@@ -17,7 +17,7 @@ export function failed(outcome: Outcome, ...patterns: RegExp[]): void {
   assert.match(stderr, /^[^\n]+\n$/, `stderr must be exactly one line:\n${stderr}`);
   assert.doesNotMatch(
     stderr,
-    /undefined|\[object|NaN|at \S+ \(|\w+Error:/,
+    /undefined|\[object|NaN|\bat \S+ \(|\w+Error:/,
     "the message is for people",
   );
   for (const pattern of patterns) assert.match(stderr, pattern);

@@ -36,30 +36,31 @@ describe("a program", () => {
   test("that cannot be run says why", () => {
     inTools((path) => {
       const env = [`PATH=${path}/one`];
+      const nowhere = "executable file not found in the container's PATH";
       const where = "(config.json /process/args/0)";
       const refused: [string, string][] = [
-        ["/none", `the program "/none" cannot be run: there is no such file (ENOENT) ${where}`],
-        ["one/x", `the program "one/x" cannot be run: there is no such file (ENOENT) ${where}`],
+        ["/none", `the program "/none" cannot be run: no such file or directory (ENOENT) ${where}`],
+        ["one/x", `the program "one/x" cannot be run: no such file or directory (ENOENT) ${where}`],
         [
           `${path}/one`,
-          `the program "${path}/one" cannot be run: it is a directory (EISDIR) ${where}`,
+          `the program "${path}/one" cannot be run: permission denied (EACCES): it is a directory ${where}`,
         ],
         [
           `${path}/one/plain`,
-          `the program "${path}/one/plain" cannot be run: it is not executable for the user (EACCES) ${where}`,
+          `the program "${path}/one/plain" cannot be run: permission denied (EACCES): it is not executable for the user ${where}`,
         ],
         [
           `${path}/one/fifo`,
-          `the program "${path}/one/fifo" cannot be run: it is not a regular file (EACCES) ${where}`,
+          `the program "${path}/one/fifo" cannot be run: permission denied (EACCES): it is not a regular file ${where}`,
         ],
-        ["tool", `the program "tool" is not in the container's PATH ${where}; PATH is ${path}/one`],
+        ["tool", `the program "tool" cannot be run: ${nowhere} ${where}; PATH is ${path}/one`],
         [
           "plain",
-          `the program "plain" cannot be run (${path}/one/plain: it is not executable for the user (EACCES)) ${where}; PATH is ${path}/one`,
+          `the program "plain" cannot be run: ${path}/one/plain: permission denied (EACCES): it is not executable for the user ${where}; PATH is ${path}/one`,
         ],
         [
           "dangling",
-          `the program "dangling" is not in the container's PATH ${where}; PATH is ${path}/one`,
+          `the program "dangling" cannot be run: ${nowhere} ${where}; PATH is ${path}/one`,
         ],
       ];
       for (const [program, message] of refused)
