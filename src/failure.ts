@@ -1,6 +1,7 @@
 /** The error that people read, and its form on the wire between the processes of one command. */
 import { ENOSYS } from "#abi";
 import { isErrno } from "./linux/errno.ts";
+import { inEveryChild } from "./linux/process.ts";
 
 export interface FailureDetails {
   /** Why: another Failure, an Errno, or any other error. */
@@ -74,8 +75,22 @@ export class Failure extends Error {
   }
 }
 
+let observer: ((step: string) => void) | undefined;
+
+/**
+ * Has `tell` called with each step of this process that `doing` runs, before it is run. Its children, where files and
+ * paths may be others', tell nothing.
+ */
+export function observeSteps(tell: (step: string) => void): void {
+  observer = tell;
+  inEveryChild(() => {
+    observer = undefined;
+  });
+}
+
 /** Runs a step of set-up; an error of it becomes a Failure that says what was being done. */
 export function doing<T>(what: string, pointer: string | undefined, step: () => T): T {
+  observer?.(what);
   try {
     return step();
   } catch (error) {

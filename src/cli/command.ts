@@ -44,8 +44,9 @@ export interface Environment {
 }
 
 /**
- * Descriptions by flags in commander's notation: `-b, --bundle <path>`. With `...` at the end an option may be given
- * several times, and its values are a list.
+ * Descriptions by flags in commander's notation: `-b, --bundle <directory>`, `--format <table|json>` (see option.ts). With
+ * `...` at the end an option may be given several times, and its values are a list. One without a description is accepted
+ * for those who still write it, and told to nobody.
  */
 export type OptionTable = Readonly<Record<string, string>>;
 
@@ -54,12 +55,14 @@ export interface Command<Flags = object> {
   summary: string;
   /**
    * `<needed>` and `[optional]`; `[another's...]`, as the last one, are the words of another program: after the first
-   * argument nothing is an option of this one.
+   * argument nothing is an option of this one. A `container-id` is one that exists, a `new-container-id` one that does not.
    */
   arguments: readonly string[];
   options: OptionTable;
   /** Paragraphs for the command's own help. */
   details: string;
+  /** What the exit status is, where it is not 0 for success and 1 for an error. */
+  exitStatus?: string;
   /** Returns the exit status. `flags` are the options given, in camel case (`--no-pivot` is `pivot: false`). */
   execute(environment: Environment, args: readonly string[], flags: Flags): number;
 }

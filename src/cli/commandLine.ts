@@ -10,6 +10,7 @@ import {
 } from "./command.ts";
 import { commands } from "./commands.ts";
 import { type GlobalFlags, globalOptions } from "./globals.ts";
+import { choicesOf, optionForm } from "./option.ts";
 import { versionText } from "./version.ts";
 
 /** Reads any line. The global options are read by themselves first, so that the log hears of what is wrong with it. */
@@ -21,7 +22,7 @@ export function readLine(argv: readonly string[], output: Output): CommandLine {
 /** None, if they cannot be read: the whole program will say why. `isAll`: nothing follows them. */
 function readGlobals(argv: readonly string[]): { globals: GlobalFlags; isAll: boolean } {
   const parser = new QuietParser().passThroughOptions();
-  declare(parser, globalOptions);
+  declare(parser, globalOptions, false);
   try {
     const { operands, unknown } = parser.parseOptions([...argv]);
     return { globals: parser.opts(), isAll: operands.length + unknown.length === 0 };
@@ -38,12 +39,22 @@ class QuietParser extends Parser {
   }
 }
 
-function declare(parser: Parser, options: OptionTable): void {
+function declare(parser: Parser, options: OptionTable, check = true): void {
   for (const flags in options) {
     const option = new Option(flags, options[flags]);
+    if (options[flags] === "") option.hideHelp();
     if (flags.endsWith("...")) option.argParser(collect);
+    else if (check && choicesOf(flags)) option.argParser((value) => chosen(flags, value));
     parser.addOption(option);
   }
+}
+
+/** An empty value means that the option was not given, as with runc. */
+function chosen(flags: string, value: string): string {
+  const { long, choices = [] } = optionForm(flags);
+  if (value === "" || choices.includes(value)) return value;
+  const expected = `${choices.slice(0, -1).join(", ")} or ${choices.at(-1)}`;
+  throw new Failure(`${long} is ${JSON.stringify(value)}: expected ${expected}`);
 }
 
 const collect = (value: string, before: readonly string[] = []): string[] => [...before, value];
@@ -71,7 +82,11 @@ function wholeProgram(output: Output, choose: (call: Call) => void): Parser {
   const program = new Parser("tsrun")
     .description(PURPOSE)
     .usage("[global options] command [command options] [arguments...]")
-    .version(versionText(), "-v, --version", "print the version")
+    .option("-v, --version", "print the version")
+    .on("option:version", () => {
+      output.write(`${versionText()}\n`);
+      throw new CommanderError(0, "commander.version", "");
+    })
     .helpOption("-h, --help", "show help")
     .enablePositionalOptions()
     .exitOverride()
@@ -80,12 +95,16 @@ function wholeProgram(output: Output, choose: (call: Call) => void): Parser {
       writeErr: () => {},
       outputError: () => {},
       getOutHelpWidth: () => HELP_WIDTH,
+      getErrHelpWidth: () => HELP_WIDTH,
       getOutHasColors: () => false,
+      getErrHasColors: () => false,
     });
   declare(program, globalOptions);
   for (const [name, command] of commands) {
     const parser = program.command(name).summary(command.summary);
-    parser.description(`${command.summary}\n\n${command.details}`);
+    parser.description(
+      [command.summary, command.details, command.exitStatus].filter(Boolean).join("\n\n"),
+    );
     declare(parser, command.options);
     parser.passThroughOptions(passesWordsOn(command));
     for (const argument of command.arguments) parser.argument(argument);

@@ -8,7 +8,7 @@ import {
 
 export const create: Command<CreationFlags> = {
   summary: "create a container",
-  arguments: ["<container-id>"],
+  arguments: ["<new-container-id>"],
   options: creationOptions,
   details: `${creationDetails}
 

@@ -20,7 +20,7 @@ export interface CreationFlags {
 }
 
 export const creationOptions: OptionTable = {
-  "-b, --bundle <path>": "the bundle's directory (default: the current directory)",
+  "-b, --bundle <directory>": "the bundle's directory (default: the current directory)",
   "--console-socket <path>":
     "AF_UNIX socket that receives a descriptor of the master end of the container's terminal",
   "--pidfd-socket <path>": "AF_UNIX socket that receives a descriptor of the container's process",
@@ -33,8 +33,8 @@ export const creationOptions: OptionTable = {
 };
 
 export const creationDetails = `\
-"<container-id>" is your name for the instance of the container that you are starting. It must be
-unique on your host.
+"<new-container-id>" is your name for the instance of the container that you are starting. It must
+be unique on your host.
 
 A bundle is a directory with a specification file named "config.json" and a root filesystem. The
 args parameter of the specification is the command that runs in the container; see "tsrun spec

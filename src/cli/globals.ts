@@ -14,52 +14,47 @@ import type { OptionTable } from "./command.ts";
 export interface GlobalFlags {
   debug?: boolean;
   log?: string;
-  logFormat?: string;
+  logFormat?: "text" | "json" | "";
   root?: string;
-  cgroupManager?: string;
+  criu?: string;
+  cgroupManager?: CgroupManager | "";
   systemdCgroup?: boolean;
-  rootless?: string;
+  rootless?: "true" | "false" | "auto" | "";
 }
 
 export const globalOptions: OptionTable = {
-  "--debug": "print the stack with an error",
-  "--log <path>": "file to append errors and warnings to, as well as to standard error",
-  "--log-format <format>": 'format of the log file: "text" or "json" (default: "text")',
-  "--root <path>":
+  "--debug": "log every step, and the stack of an error",
+  "--log <path>":
+    "file to append errors and warnings to (default: they go to the standard error only)",
+  "--log-format <text|json>": 'format of the log (default: "text")',
+  "--root <directory>":
     "directory for the state of containers, which should be in a tmpfs" +
     ' (default: "/run/tsrun", without privilege "$XDG_RUNTIME_DIR/tsrun")',
-  "--cgroup-manager <manager>": '"cgroupfs", "systemd" or "disabled" (default: "cgroupfs")',
+  "--cgroup-manager <cgroupfs|systemd|disabled>":
+    'who makes the cgroups of containers; "disabled": they stay in that of their creator (default: "cgroupfs")',
   "--systemd-cgroup":
     'the same as --cgroup-manager=systemd; cgroupsPath is then "slice:prefix:name"',
-  "--rootless <mode>":
-    'whether containers go without what takes the privilege of root, such as a cgroup: "true", "false"' +
-    ' or "auto" (default: "auto")',
+  "--rootless <true|false|auto>":
+    "whether containers go without what takes the privilege of root, such as a cgroup" +
+    ' (default: "auto")',
+  // Of runc before 1.2: which program is criu.
+  "--criu <path>": "",
 };
 
 /** Checks the flags; with the default root below $XDG_RUNTIME_DIR, makes that directory. */
 export function toContext(flags: GlobalFlags, warn: Context["warn"]): Context {
+  if (flags.criu) warn("--criu is ignored: criu is looked for in PATH");
   const caller = toCaller(flags.rootless);
   const cgroupManager = toCgroupManager(flags);
   const root = toRoot(flags.root, caller);
   return { root, cgroupManager, caller, notifySocket: env("NOTIFY_SOCKET") || undefined, warn };
 }
 
-function toCaller(mode = "auto"): Caller {
-  if (!["auto", "true", "false"].includes(mode))
-    throw new Failure(`--rootless is ${JSON.stringify(mode)}: expected true, false or auto`);
-  return callerOf(mode === "auto" ? undefined : mode === "true");
-}
+const toCaller = (mode: GlobalFlags["rootless"]): Caller =>
+  callerOf(mode === "true" || mode === "false" ? mode === "true" : undefined);
 
-function toCgroupManager({
-  systemdCgroup,
-  cgroupManager = systemdCgroup ? "systemd" : "cgroupfs",
-}: GlobalFlags): CgroupManager {
-  if (["cgroupfs", "systemd", "disabled"].includes(cgroupManager))
-    return cgroupManager as CgroupManager;
-  throw new Failure(
-    `--cgroup-manager is ${JSON.stringify(cgroupManager)}: expected cgroupfs, systemd or disabled`,
-  );
-}
+const toCgroupManager = ({ systemdCgroup, cgroupManager }: GlobalFlags): CgroupManager =>
+  cgroupManager || (systemdCgroup ? "systemd" : "cgroupfs");
 
 function toRoot(given: string | undefined, caller: Caller): string {
   if (given !== undefined) return checkedRoot(given);

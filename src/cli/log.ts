@@ -2,24 +2,34 @@
 import { AT_FDCWD, O_APPEND, O_CREAT, O_SYNC, O_WRONLY } from "#abi";
 import { Failure } from "../failure.ts";
 import { writeText } from "../linux/fs.ts";
+import type { Output } from "./command.ts";
 import type { GlobalFlags } from "./globals.ts";
 
-export type Level = "error" | "warning";
+export type Level = "error" | "warning" | "debug";
 
 export interface Log {
   /** Makes the file if it is not there. Throws a Failure. */
   open: () => void;
+  /** Whether it is the standard error: nothing is said there in another form then. */
+  isStandardError: boolean;
   /** Appends a line. Throws a Failure. */
   append: (level: Level, message: string) => void;
 }
 
 const LOG_MODE = 0o644;
 
-/** The log that `--log` and `--log-format` ask for, if any. Throws a Failure for an unknown format. */
-export function toLog({ log: path, logFormat: format = "text" }: GlobalFlags): Log | undefined {
-  if (format !== "text" && format !== "json")
-    throw new Failure(`--log-format is ${JSON.stringify(format)}: expected text or json`);
-  if (!path) return undefined;
+/** The log that `--log`, `--log-format` and `--debug` ask for, if any: without a file it is the standard error, as runc's. */
+export function toLog(
+  { log: path, logFormat, debug }: GlobalFlags,
+  output: Output,
+): Log | undefined {
+  const format = logFormat === "json" ? "json" : "text";
+  const line = (level: Level, message: string) => logLine(format, level, message, new Date());
+  if (!path) {
+    if (format === "text" && !debug) return undefined;
+    const append: Log["append"] = (level, message) => output.writeError(line(level, message));
+    return { open: () => {}, isStandardError: true, append };
+  }
   // Opened anew for every line: no descriptor of the log is ever open while a container is made.
   const append = (text: string): void => {
     try {
@@ -30,7 +40,8 @@ export function toLog({ log: path, logFormat: format = "text" }: GlobalFlags): L
   };
   return {
     open: () => append(""),
-    append: (level, message) => append(logLine(format, level, message, new Date())),
+    isStandardError: false,
+    append: (level, message) => append(line(level, message)),
   };
 }
 

@@ -5,6 +5,7 @@
  */
 import { type Command, type CommandLine, type OptionTable, passesWordsOn } from "./command.ts";
 import { type GlobalFlags, globalOptions } from "./globals.ts";
+import { choicesOf } from "./option.ts";
 
 interface Words {
   flags: Record<string, string | boolean | string[]>;
@@ -57,11 +58,15 @@ function readWords(
     if (declared === undefined) return undefined;
     const isValued = declared.includes("<");
     const value = isValued ? (given ?? words[++at]) : undefined;
-    if (isValued ? value === undefined || value.startsWith("-") : given !== undefined)
-      return undefined;
+    if (isValued ? !isPlain(declared, value) : given !== undefined) return undefined;
     setFlag(read.flags, declared, value);
   }
   return read;
+}
+
+function isPlain(declared: string, value: string | undefined): boolean {
+  if (value === undefined || value.startsWith("-")) return false;
+  return choicesOf(declared)?.includes(value) ?? true;
 }
 
 /** `--name=value` in two; a short option takes its value as a word of its own. */

@@ -1,5 +1,7 @@
 /** The whole program but for where its arguments come from and its output goes. */
-import { doing, Failure } from "../failure.ts";
+
+import manifest from "../../package.json" with { type: "json" };
+import { doing, Failure, observeSteps } from "../failure.ts";
 import type { LineReader, Output, Runtime } from "./command.ts";
 import { toContext } from "./globals.ts";
 import { type Log, toLog } from "./log.ts";
@@ -16,10 +18,11 @@ export function program(
   try {
     argv = doing("reading the command line", undefined, args);
     const line = readLine(argv, output);
-    log = toLog(line.globals);
+    log = toLog(line.globals, output);
     const call = line.call();
     if (!call) return 0;
     log?.open();
+    if (line.globals.debug) debug(log);
     const context = toContext(line.globals, (message) => warn(message, output, log));
     return call.command.execute({ runtime, context, output }, call.args, call.flags);
   } catch (error) {
@@ -28,18 +31,27 @@ export function program(
   }
 }
 
+/** From here on the log hears of every step. */
+function debug(log: Log | undefined): void {
+  log?.append("debug", `this is tsrun ${manifest.version}`);
+  observeSteps((step) => attempt(() => log?.append("debug", step)));
+}
+
 /** A warning goes to the log, where there is one, and else to the user. */
 function warn(message: string, output: Output, log: Log | undefined): void {
   if (log) log.append("warning", message);
   else output.writeError(`tsrun: warning: ${message}\n`);
 }
 
-/** An error goes to both. Nobody is left to tell if it cannot be written. */
+/** An error goes to both, once to each place. Nobody is left to tell if it cannot be written. */
 function report(error: unknown, withStack: boolean, output: Output, log: Log | undefined): void {
   const message = describe(error);
-  const stack = withStack && error instanceof Error ? `${error.stack?.trimEnd()}\n` : "";
-  attempt(() => output.writeError(`tsrun: ${message}\n${stack}`));
-  const problem = attempt(() => log?.append("error", message));
+  const stack = withStack && error instanceof Error ? error.stack?.trimEnd() : undefined;
+  if (!log?.isStandardError) attempt(() => output.writeError(`tsrun: ${message}\n`));
+  const problem = attempt(() => {
+    log?.append("error", message);
+    if (stack) log?.append("debug", stack);
+  });
   if (problem && describe(problem) !== message)
     attempt(() => output.writeError(`tsrun: ${describe(problem)}\n`));
 }

@@ -1,27 +1,24 @@
 import { stringifyJson } from "../../spec/json.ts";
-import { Failure } from "../failure.ts";
 import { type Command, EXISTING_CONTAINER } from "./command.ts";
 
 interface PsFlags {
-  format?: string;
+  format?: "table" | "json" | "";
 }
 
 export const ps: Command<PsFlags> = {
   summary: "display the processes running inside a container",
   arguments: ["<container-id>", "[ps-options...]"],
   options: {
-    "-f, --format <format>":
-      '"table", which ps(1) makes, or "json", a list of pids (default: "table")',
+    "-f, --format <table|json>":
+      'a table, which ps(1) makes, or a list of pids as JSON (default: "table")',
   },
   details: `${EXISTING_CONTAINER}
 
 What follows it are options of ps(1); without any they are "-ef". The pids are those of the caller's
 PID namespace, and ps must print them.`,
-  execute({ runtime, context, output }, [id = "", ...words], { format = "table" }) {
+  execute({ runtime, context, output }, [id = "", ...words], { format }) {
     if (format === "json") output.write(`${stringifyJson(runtime.processes(context, id))}\n`);
-    else if (format === "table")
-      for (const row of runtime.processTable(context, id, toPsOptions(words))) output.write(row);
-    else throw new Failure(`--format is ${JSON.stringify(format)}: expected table or json`);
+    else for (const row of runtime.processTable(context, id, toPsOptions(words))) output.write(row);
     return 0;
   },
 };

@@ -13,16 +13,17 @@ interface RunFlags extends CreationFlags {
 
 export const run: Command<RunFlags> = {
   summary: "create and run a container",
-  arguments: ["<container-id>"],
+  arguments: ["<new-container-id>"],
   options: {
     ...creationOptions,
     "-d, --detach": "do not wait for the container's process",
     "--keep": "do not delete the container after its process has ended",
     "--no-subreaper": "accepted as runc does; tsrun never makes itself a subreaper",
   },
-  details: `${creationDetails}
-
-The exit status is that of the command, or 128 + n if signal n killed it.`,
+  details: creationDetails,
+  exitStatus: `\
+The exit status is that of the command, or 128 + n if signal n killed it; 0 with --detach; 1 for an
+error.`,
   execute({ runtime, context }, [id = ""], flags) {
     const { detach = false, keep = false } = flags;
     return runtime.run(context, { ...toCreateOptions(id, flags), detach, keep });

@@ -17,7 +17,7 @@ export const spec: Command<SpecFlags> = {
   summary: "create a new specification file",
   arguments: [],
   options: {
-    "-b, --bundle <path>": "the directory to write to (default: the current directory)",
+    "-b, --bundle <directory>": "the directory to write to (default: the current directory)",
     "--rootless": "make a configuration for a rootless container",
   },
   details: `\

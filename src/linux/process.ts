@@ -55,6 +55,13 @@ export interface Child {
   pidfd: number;
 }
 
+const beginnings: (() => void)[] = [];
+
+/** Has every process that `spawn` makes from now on begin with this. */
+export function inEveryChild(begin: () => void): void {
+  beginnings.push(begin);
+}
+
 /**
  * The one way to make a process (clone3(2)). `child` ends in `execve` or `exit`; if it throws or returns, the process
  * ends with status 1 and never comes back into the caller's frames.
@@ -71,7 +78,11 @@ export function spawn({ flags = 0, cgroup }: SpawnPlan, child: () => never): Chi
     exit_signal: (flags & CLONE_PARENT) === 0 ? SIGCHLD : 0,
     cgroup: cgroup ?? 0,
   });
-  const pid = check(fork(args, child), "clone3");
+  const begin = () => {
+    for (const step of beginnings) step();
+    return child();
+  };
+  const pid = check(fork(args, begin), "clone3");
   return { pid, pidfd: pidfd[0] as number };
 }
 

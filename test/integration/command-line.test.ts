@@ -1,7 +1,7 @@
 /** The command line itself: help, version, logs, `spec`, and what it refuses. */
 import assert from "node:assert/strict";
-import { existsSync, readFileSync } from "node:fs";
-import { join } from "node:path";
+import { existsSync, mkdirSync, readFileSync } from "node:fs";
+import { dirname, join } from "node:path";
 import { test } from "node:test";
 import { makeBundle, newFolder, writeConfig } from "./harness/bundle.ts";
 import type { Config } from "./harness/config.ts";
@@ -34,6 +34,7 @@ test("--version names the program and the specification", () => {
     const { stdout } = succeeded(tsrun.call([option]));
     assert.match(stdout, /^tsrun version \d+\.\d+\.\d+/);
     assert.match(stdout, /^spec: 1\.3\.0$/m);
+    assert.match(stdout, /^libseccomp: 2\.\d+\.\d+$/m);
   }
 });
 
@@ -57,6 +58,7 @@ test("what is unknown is refused in one line", () => {
     failed(tsrun.call(["nonsense"]), /nonsense/);
     failed(tsrun.call(["--nonsense"]), /--nonsense/);
     failed(tsrun.call(["run", "--nonsense", newId()]), /--nonsense/);
+    failed(tsrun.call(["help", "nonsense"]), /no help for 'nonsense'/);
     failed(tsrun.with("--log-format", "xml").call(["state", "x"]), /xml/);
   });
 });
@@ -118,11 +120,20 @@ test("a failing run writes its error to the log as well", () => {
   assert.match(last.msg, /\/no\/such\/program/);
 });
 
-test("--debug still runs the container", () => {
-  const bundle = makeBundle(["echo", "hello"]);
-  const { status, stdout } = tsrun.with("--debug").call(["run", "-b", bundle.path, newId()]);
-  assert.equal(status, 0);
-  assert.equal(stdout, "hello\n");
+test("--debug logs what the creator does, and the container’s process writes nowhere", () => {
+  const [id, log] = [newId(), join(newFolder("log"), "log.json")];
+  // Where the container would write, if it went by the log's path.
+  const bundle = makeBundle(["ls", dirname(log)], {
+    prepare: (rootfs) => mkdirSync(join(rootfs, dirname(log)), { recursive: true }),
+  });
+  const debugging = tsrun.with("--debug", "--log", log, "--log-format", "json");
+  assert.equal(succeeded(debugging.call(["run", "-b", bundle.path, id])).stdout, "");
+  const lines = readFileSync(log, "utf8").trimEnd().split("\n");
+  const steps = lines.map((line) => JSON.parse(line) as LogLine);
+  assert.ok(steps.every(({ level }) => level === "debug"));
+  const messages = steps.map(({ msg }) => msg);
+  assert.match(messages[0] ?? "", /^this is tsrun /);
+  assert.ok(messages.includes(`writing the state of ${id}`), messages.join("\n"));
 });
 
 interface Spec {

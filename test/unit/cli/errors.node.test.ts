@@ -4,7 +4,7 @@ import { readFileSync, statSync } from "node:fs";
 import { join } from "node:path";
 import { test } from "node:test";
 import { logLine } from "../../../src/cli/log.ts";
-import { Failure } from "../../../src/failure.ts";
+import { doing, Failure } from "../../../src/failure.ts";
 import { record } from "./recorder.ts";
 import { newDirectory } from "./scratch.ts";
 
@@ -39,9 +39,27 @@ test("a mistake of the program is one line that says so", () => {
   );
 });
 
-test("--debug adds the stack", () => {
-  const { stderr } = record(["--debug", "run", "c"], fail(new Failure("mounting /x")));
-  assert.match(stderr, /^tsrun: mounting \/x\n[\s\S]*\n +at .*errors\.node\.test/);
+test("--debug logs each step, and the stack of an error", () => {
+  const log = newLog();
+  const failing = () => doing("mounting", undefined, fail(new Failure("making /x")));
+  const { stderr } = record(["--debug", "--log", log, "--log-format", "json", "run", "c"], failing);
+  assert.equal(stderr, "tsrun: mounting: making /x\n");
+  const lines = readFileSync(log, "utf8").trimEnd().split("\n");
+  const [first, step, error, stack] = lines.map((line) => JSON.parse(line));
+  assert.match(first.msg, /^this is tsrun \d+\.\d+\.\d+$/);
+  assert.deepEqual([step.level, step.msg], ["debug", "mounting"]);
+  assert.deepEqual([error.level, error.msg], ["error", "mounting: making /x"]);
+  assert.match(stack.msg, /\n +at .*errors\.node\.test/);
+});
+
+test("without a file, what --debug and --log-format=json ask for goes to standard error", () => {
+  const json = record(["--log-format", "json", "run", "c"], fail(new Failure("mounting /x")));
+  assert.match(json.stderr, /^\{"level":"error","msg":"mounting \/x","time":"[^"]+"\}\n$/);
+  const text = record(["--debug", "start", "c"], fail(new Failure("mounting /x")));
+  assert.match(
+    text.stderr,
+    /^time="[^"]+" level=debug msg="this is .*\n.*error msg="mounting \/x"\n/,
+  );
 });
 
 test("the log gets the error, too, and appends", () => {
