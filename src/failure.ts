@@ -1,7 +1,18 @@
 /** The error that people read, and its form on the wire between the processes of one command. */
 import { ENOSYS } from "#abi";
-import { isErrno } from "./linux/errno.ts";
+import { Errno, errnoName, isErrno } from "./linux/errno.ts";
 import { inEveryChild } from "./linux/process.ts";
+
+/** What a program, which cannot read the message, tells failures apart by. */
+export type FailureKind =
+  /** There is no container with the id. */
+  | "no-container"
+  /** There is one already. */
+  | "container-exists"
+  /** It does not do what it would have to be doing, such as running. */
+  | "container-status"
+  /** config.json cannot be read, or is not as it has to be. */
+  | "config";
 
 export interface FailureDetails {
   /** Why: another Failure, an Errno, or any other error. */
@@ -10,6 +21,9 @@ export interface FailureDetails {
   pointer?: string | undefined;
   /** What to do about it, where that is known. */
   hint?: string | undefined;
+  kind?: FailureKind | undefined;
+  /** What the kernel said (errno(3)), where no cause says it. */
+  errno?: number | undefined;
 }
 
 /** A JSON pointer (RFC 6901), such as `/linux/resources/memory/limit`, made of the names that lead there. */
@@ -19,11 +33,16 @@ export const pointerTo = (...names: (string | number)[]): string =>
 /** No Failure takes more as JSON, where a character has at most six bytes. */
 export const FAILURE_BYTES = 8192;
 
-/** A Failure as plain data. */
+/** A Failure as plain data: between processes, and in the log for programs. */
 export interface FailureData {
+  /** All but the pointer and the hint. */
   message: string;
   pointer?: string;
   hint?: string;
+  kind?: FailureKind;
+  errno?: number;
+  /** The errno's name, which other languages have under other numbers. */
+  code?: string;
 }
 
 /**
@@ -35,8 +54,11 @@ export class Failure extends Error {
   readonly doing: string;
   readonly pointer: string | undefined;
   readonly hint: string | undefined;
+  readonly kind: FailureKind | undefined;
+  /** What the kernel said: the innermost cause's. */
+  readonly errno: number | undefined;
 
-  constructor(doing: string, { cause, pointer, hint }: FailureDetails = {}) {
+  constructor(doing: string, { cause, pointer, hint, kind, errno }: FailureDetails = {}) {
     const inner = cause instanceof Failure ? cause : undefined;
     const reason = inner ? inner.doing : cause === undefined ? undefined : describe(cause);
     const text = reason === undefined ? doing : `${doing}: ${reason}`;
@@ -52,6 +74,13 @@ export class Failure extends Error {
     this.doing = text;
     this.pointer = where;
     this.hint = remedy;
+    this.kind = inner?.kind ?? kind;
+    this.errno = errnoOf(cause) ?? errno;
+  }
+
+  /** The errno's name, such as `ENOENT`. */
+  get code(): string | undefined {
+    return this.errno === undefined ? undefined : errnoName(this.errno);
   }
 
   /** For another process, cut to fit into FAILURE_BYTES as JSON; `Failure.from` reads it back. */
@@ -60,18 +89,20 @@ export class Failure extends Error {
       message: cut(this.doing, 1000),
       ...(this.pointer === undefined ? {} : { pointer: cut(this.pointer, 150) }),
       ...(this.hint === undefined ? {} : { hint: cut(this.hint, 150) }),
+      ...(this.kind === undefined ? {} : { kind: this.kind }),
+      ...(this.errno === undefined ? {} : { errno: this.errno, code: this.code as string }),
     };
   }
 
-  static from({ message, pointer, hint }: FailureData): Failure {
-    return new Failure(message, { pointer, hint });
+  static from({ message, ...details }: FailureData): Failure {
+    return new Failure(message, details);
   }
 
   /** Any error as a Failure. */
   static of(error: unknown): Failure {
     return error instanceof Failure
       ? error
-      : new Failure(describe(error), { hint: usualHint(error) });
+      : new Failure(describe(error), { hint: usualHint(error), errno: errnoOf(error) });
   }
 }
 
@@ -97,6 +128,9 @@ export function doing<T>(what: string, pointer: string | undefined, step: () => 
     throw new Failure(what, { cause: error, pointer });
   }
 }
+
+const errnoOf = (error: unknown): number | undefined =>
+  error instanceof Errno || error instanceof Failure ? error.errno : undefined;
 
 const describe = (error: unknown): string =>
   error instanceof Error ? error.message : String(error);

@@ -1,6 +1,6 @@
 /** The log file that engines read a failure's reason from, in the forms in which runc (logrus) writes it. */
 import { AT_FDCWD, O_APPEND, O_CREAT, O_SYNC, O_WRONLY } from "#abi";
-import { Failure } from "../failure.ts";
+import { Failure, type FailureData } from "../failure.ts";
 import { writeText } from "../linux/fs.ts";
 import type { Output } from "./command.ts";
 import type { GlobalFlags } from "./globals.ts";
@@ -12,8 +12,8 @@ export interface Log {
   open: () => void;
   /** Whether it is the standard error: nothing is said there in another form then. */
   isStandardError: boolean;
-  /** Appends a line. Throws a Failure. */
-  append: (level: Level, message: string) => void;
+  /** Appends a line; as JSON also with the parts of the error. Throws a Failure. */
+  append: (level: Level, message: string, error?: FailureData) => void;
 }
 
 const LOG_MODE = 0o644;
@@ -24,10 +24,11 @@ export function toLog(
   output: Output,
 ): Log | undefined {
   const format = logFormat === "json" ? "json" : "text";
-  const line = (level: Level, message: string) => logLine(format, level, message, new Date());
+  const line: (...parts: Parameters<Log["append"]>) => string = (level, message, error) =>
+    logLine(format, level, message, new Date(), error);
   if (!path) {
     if (format === "text" && !debug) return undefined;
-    const append: Log["append"] = (level, message) => output.writeError(line(level, message));
+    const append: Log["append"] = (...parts) => output.writeError(line(...parts));
     return { open: () => {}, isStandardError: true, append };
   }
   // Opened anew for every line: no descriptor of the log is ever open while a container is made.
@@ -41,14 +42,21 @@ export function toLog(
   return {
     open: () => append(""),
     isStandardError: false,
-    append: (level, message) => append(line(level, message)),
+    append: (level, message, error) => append(line(level, message, error)),
   };
 }
 
-export function logLine(format: "text" | "json", level: Level, msg: string, date: Date): string {
+/** `error` is for programs that do more with it than show it; logrus's readers pass over what they do not know. */
+export function logLine(
+  format: "text" | "json",
+  level: Level,
+  msg: string,
+  date: Date,
+  error?: FailureData,
+): string {
   // RFC 3339 without fractions, in UTC.
   const time = date.toISOString().replace(/\.\d+/, "");
   return format === "json"
-    ? `${JSON.stringify({ level, msg, time })}\n`
+    ? `${JSON.stringify({ level, msg, time, error })}\n`
     : `time="${time}" level=${level} msg=${JSON.stringify(msg)}\n`;
 }

@@ -49,7 +49,7 @@ function report(error: unknown, withStack: boolean, output: Output, log: Log | u
   const stack = withStack && error instanceof Error ? error.stack?.trimEnd() : undefined;
   if (!log?.isStandardError) attempt(() => output.writeError(`tsrun: ${message}\n`));
   const problem = attempt(() => {
-    log?.append("error", message);
+    log?.append("error", message, Failure.of(error).toData());
     if (stack) log?.append("debug", stack);
   });
   if (problem && describe(problem) !== message)

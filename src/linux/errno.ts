@@ -3,6 +3,10 @@ import { ERRNO_NAMES } from "#abi";
 import { lookup } from "./names.ts";
 import { printable } from "./text.ts";
 
+/** The name of an errno, such as `ENOENT`. */
+export const errnoName = (errno: number): string =>
+  lookup(ERRNO_NAMES, String(errno)) ?? `errno ${errno}`;
+
 /** A failed system call. `message` reads `openat2("etc/passwd"): ENOENT`. */
 export class Errno extends Error {
   override readonly name = "Errno";
@@ -14,7 +18,7 @@ export class Errno extends Error {
   readonly call: string;
 
   constructor(errno: number, call: string, salient: readonly unknown[] = []) {
-    const code = lookup(ERRNO_NAMES, String(errno)) ?? `errno ${errno}`;
+    const code = errnoName(errno);
     super(`${call}(${salient.map(shown).join(", ")}): ${code}`);
     this.errno = errno;
     this.code = code;

@@ -47,6 +47,7 @@ function readConfigFile(path: string): Pick<Bundle, "config" | "text"> {
       hint: missing
         ? "a bundle is a directory with a config.json; `tsrun spec` writes one"
         : undefined,
+      kind: "config",
     });
   }
 }

@@ -26,6 +26,7 @@ export function remove(context: Context, id: string, { force }: { force: boolean
   if (status === "running" || status === "paused")
     throw new Failure(`the container ${id} is ${status}`, {
       hint: "stop it first, or use --force",
+      kind: "container-status",
     });
   removeLocked(context, directory, state);
 }

@@ -41,7 +41,7 @@ export function events(
   const directory = StateDirectory.get(context.root, id);
   const state = directory.read();
   if (!state || statusOf(directory, state) === "stopped")
-    throw new Failure(`the container ${id} is not running`);
+    throw new Failure(`the container ${id} is not running`, { kind: "container-status" });
   inOwnGroup(state, (group) => {
     const tellStatistics = (): void => {
       // The group may be gone between two looks, and then the watch is over as well.

@@ -26,7 +26,7 @@ export function kill(
   const cgroup = all && state ? ownCgroup(state) : undefined;
   if (cgroup !== undefined) killAll(cgroup, signal);
   else if (!state || !withProcess(state, (pidfd) => sendSignal(pidfd, signal)))
-    throw new Failure(`container not running: ${id} has no process`);
+    throw new Failure(`container not running: ${id} has no process`, { kind: "container-status" });
 }
 
 function killAll(cgroup: string, signal: number): void {

@@ -23,7 +23,7 @@ function change(
   const { directory, state, status } = openForChange(context.root, id);
   doing(what, undefined, () => {
     if (!state || !from.includes(status))
-      throw new Failure(`it is ${status}, not ${from.join(" or ")}`);
+      throw new Failure(`it is ${status}, not ${from.join(" or ")}`, { kind: "container-status" });
     inOwnGroup(state, step);
   });
   directory.close();

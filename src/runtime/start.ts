@@ -16,7 +16,9 @@ import { START_SOCKET, type StateDirectory, type StoredState } from "./store.ts"
 export function start(context: Context, id: string): void {
   const { directory, state, status } = openForChange(context.root, id);
   if (!state || status !== "created")
-    throw new Failure(`the container ${id} is ${status}; only one that is created can be started`);
+    throw new Failure(`the container ${id} is ${status}; only one that is created can be started`, {
+      kind: "container-status",
+    });
   startCreated(context, directory, state)?.await(state);
 }
 

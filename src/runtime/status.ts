@@ -27,7 +27,9 @@ export function statusOf(directory: StateDirectory, state: StoredState): Contain
 export function refuseWhileCreating(directory: StateDirectory): void {
   const state = directory.read();
   if (state && statusOf(directory, state) === "creating")
-    throw new Failure(`the container ${directory.id} is being created`);
+    throw new Failure(`the container ${directory.id} is being created`, {
+      kind: "container-status",
+    });
 }
 
 /** Its processes may end, and its group be removed, while this looks (ENOENT, ENODEV). */

@@ -124,6 +124,7 @@ export class StateDirectory {
           throw new Failure(`making the state directory ${root}/${id}`, { cause });
         throw new Failure(`a container with the id ${JSON.stringify(id)} exists already`, {
           hint: `choose another id, or remove it with \`tsrun delete ${id}\``,
+          kind: "container-exists",
         });
       }
       const directory = new StateDirectory(
@@ -298,7 +299,9 @@ function checked(value: unknown, id: string): StoredState {
 
 /** Engines look for "does not exist" in it. */
 export const noContainer = (root: string, id: string): Failure =>
-  new Failure(`the container ${JSON.stringify(id)} does not exist in ${root}`);
+  new Failure(`the container ${JSON.stringify(id)} does not exist in ${root}`, {
+    kind: "no-container",
+  });
 
 function findOrMakeRoot(root: string): number {
   try {

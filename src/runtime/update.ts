@@ -20,7 +20,8 @@ export function update(context: Context, id: string, document: string): void {
   const wanted = doing("reading the resources", undefined, () => readResources(document));
   const { directory, state, status } = openForChange(context.root, id);
   try {
-    if (!state || status === "stopped") throw new Failure("it has stopped");
+    if (!state || status === "stopped")
+      throw new Failure("it has stopped", { kind: "container-status" });
     const resources = change(state, wanted, context.warn);
     directory.write({ ...state, resources });
   } catch (error) {
@@ -69,7 +70,7 @@ const PLACE = "/linux/resources";
 
 /** The pointers of an update count from `linux.resources`, which is all that it has. */
 function inUpdate(what: string, error: unknown): Failure {
-  const { doing, pointer, hint } = Failure.of(error);
+  const { doing, pointer, hint, kind, errno } = Failure.of(error);
   const where = pointer?.startsWith(`${PLACE}/`) ? ` (${pointer.slice(PLACE.length)})` : "";
-  return new Failure(`${what}: ${doing}${where}`, { hint });
+  return new Failure(`${what}: ${doing}${where}`, { hint, kind, errno });
 }

@@ -3,8 +3,10 @@ import assert from "node:assert/strict";
 import { readFileSync, statSync } from "node:fs";
 import { join } from "node:path";
 import { test } from "node:test";
+import { EINVAL } from "#abi";
 import { logLine } from "../../../src/cli/log.ts";
 import { doing, Failure } from "../../../src/failure.ts";
+import { Errno } from "../../../src/linux/errno.ts";
 import { record } from "./recorder.ts";
 import { newDirectory } from "./scratch.ts";
 
@@ -72,6 +74,30 @@ test("the log gets the error, too, and appends", () => {
   const { level, msg } = JSON.parse(second ?? "") as { level: string; msg: string };
   assert.deepEqual([level, msg], ["error", "two"]);
   assert.deepEqual(rest, [""]);
+});
+
+test("as JSON the log has the parts of the error for programs, beside what runc writes", () => {
+  const log = newLog();
+  const error = new Failure("mounting a on /b", {
+    cause: new Errno(EINVAL, "mount", ["a"]),
+    pointer: "/mounts/3",
+    hint: "is it there?",
+    kind: "config",
+  });
+  record(["--log", log, "--log-format", "json", "start", "c"], fail(error));
+  const { time: _, ...entry } = JSON.parse(readFileSync(log, "utf8"));
+  assert.deepEqual(entry, {
+    level: "error",
+    msg: 'mounting a on /b: mount("a"): EINVAL (config.json /mounts/3); is it there?',
+    error: {
+      message: 'mounting a on /b: mount("a"): EINVAL',
+      pointer: "/mounts/3",
+      hint: "is it there?",
+      kind: "config",
+      errno: EINVAL,
+      code: "EINVAL",
+    },
+  });
 });
 
 test("the log gets errors of the command's own options", () => {

@@ -74,6 +74,38 @@ describe("a failure of a failure", () => {
   });
 });
 
+describe("what the kernel said", () => {
+  test("is the errno of the innermost cause, with its name", () => {
+    const failure = new Failure("outside", { cause: new Failure("inside", { cause: errno }) });
+    deepEqual([failure.errno, failure.code], [EINVAL, "EINVAL"]);
+    const given = new Failure("outside", { cause: errno, errno: ENOENT });
+    equal(given.code, "EINVAL");
+  });
+
+  test("can be given where no cause says it", () => {
+    equal(new Failure("there is none", { errno: ENOENT }).code, "ENOENT");
+  });
+
+  test("is nothing where no call failed", () => {
+    for (const failure of [new Failure("plain"), new Failure("x", { cause: new Error("y") })])
+      deepEqual([failure.errno, failure.code], [undefined, undefined]);
+  });
+
+  test("stays with an error that becomes a failure", () => {
+    equal(Failure.of(errno).errno, EINVAL);
+  });
+});
+
+describe("the kind of a failure", () => {
+  test("is the inner one's, if it has one", () => {
+    const missing = new Failure("inside", { kind: "no-container" });
+    equal(new Failure("outside", { cause: missing }).kind, "no-container");
+    equal(new Failure("outside", { cause: missing, kind: "config" }).kind, "no-container");
+    equal(new Failure("outside", { cause: errno, kind: "config" }).kind, "config");
+    equal(new Failure("plain").kind, undefined);
+  });
+});
+
 describe("a failure of another process", () => {
   const failures = [
     inner,
@@ -81,12 +113,14 @@ describe("a failure of another process", () => {
     new Failure("x", { cause: errno, pointer: "/" }),
     new Failure("outside", { cause: inner }),
     new Failure("é \u{1f600}", { hint: "…" }),
+    new Failure("reading it", { cause: errno, kind: "config" }),
   ];
   for (const failure of failures)
     test(failure.message, () => {
       const data = JSON.parse(JSON.stringify(failure.toData()));
       const back = Failure.from(data);
       equal(back.message, failure.message);
+      deepEqual([back.errno, back.kind], [failure.errno, failure.kind]);
       deepEqual(back.toData(), failure.toData());
     });
 
