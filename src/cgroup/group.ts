@@ -15,15 +15,7 @@ import {
 } from "#abi";
 import { doing, Failure } from "../failure.ts";
 import { isErrno, unless } from "../linux/errno.ts";
-import {
-  mkdirAt,
-  openAt,
-  readBytes,
-  readText,
-  rmdirAt,
-  using,
-  writeText,
-} from "../linux/fs.ts";
+import { mkdirAt, openAt, readBytes, readText, rmdirAt, using, writeText } from "../linux/fs.ts";
 import { cgroupOf } from "../linux/proc.ts";
 import { poll } from "../linux/signals.ts";
 import { handOnControllers } from "./controllers.ts";

@@ -2,6 +2,7 @@
 import type { Features } from "@opencontainers-types";
 import type { Context, CreateOptions, RunOptions } from "../runtime/context.ts";
 import type { ContainerEvent, EventsOptions } from "../runtime/events.ts";
+import type { ExecOptions } from "../runtime/exec.ts";
 import type { ContainerState } from "../runtime/state.ts";
 import type { GlobalFlags } from "./globals.ts";
 
@@ -10,6 +11,8 @@ export interface Runtime {
   create: (context: Context, options: CreateOptions) => void;
   /** Returns the exit status of the container's process. */
   run: (context: Context, options: RunOptions) => number;
+  /** Returns the exit status of the process. */
+  exec: (context: Context, id: string, options: ExecOptions) => number;
   start: (context: Context, id: string) => void;
   state: (context: Context, id: string) => ContainerState;
   kill: (context: Context, id: string, signal: number, options: { all: boolean }) => void;
@@ -63,6 +66,8 @@ export interface Command<Flags = object> {
   details: string;
   /** What the exit status is, where it is not 0 for success and 1 for an error. */
   exitStatus?: string;
+  /** The exit status for an error, where it is not 1. */
+  failureStatus?: number;
   /** Returns the exit status. `flags` are the options given, in camel case (`--no-pivot` is `pivot: false`). */
   execute(environment: Environment, args: readonly string[], flags: Flags): number;
 }

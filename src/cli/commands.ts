@@ -3,6 +3,7 @@ import type { Command } from "./command.ts";
 import { create } from "./create.ts";
 import { remove } from "./delete.ts";
 import { events } from "./events.ts";
+import { exec } from "./exec.ts";
 import { features } from "./features.ts";
 import { kill } from "./kill.ts";
 import { pause } from "./pause.ts";
@@ -18,6 +19,7 @@ export const commands: ReadonlyMap<string, Command> = new Map<string, Command>([
   ["create", create],
   ["delete", remove],
   ["events", events],
+  ["exec", exec],
   ["features", features],
   ["kill", kill],
   ["pause", pause],

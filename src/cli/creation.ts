@@ -1,13 +1,10 @@
 /** What `create` and `run` have in common: their options, and what these say to the runtime. */
 
-import { EBADF, F_GETFD } from "#abi";
 import { env } from "#host";
-import { Failure } from "../failure.ts";
-import { isErrno } from "../linux/errno.ts";
-import { fcntl } from "../linux/fs.ts";
 import { getpid } from "../linux/process.ts";
 import type { CreateOptions } from "../runtime/context.ts";
 import type { OptionTable } from "./command.ts";
+import { checkPreserved, toDescriptorCount } from "./preservedDescriptors.ts";
 
 export interface CreationFlags {
   bundle?: string;
@@ -52,41 +49,19 @@ export const toCreateOptions = (id: string, flags: CreationFlags): CreateOptions
   ...preservedDescriptors(flags.preserveFds),
 });
 
-const FIRST_PRESERVED = 3;
-
-/**
- * How many descriptors, from 3 on, the container keeps. They are checked here, where tsrun has not opened any of its
- * own yet: one of those under a preserved number would end up in the container (CVE-2024-21626).
- */
+/** How many descriptors, from 3 on, the container keeps. */
 function preservedDescriptors(
   additional: string | undefined,
 ): Pick<CreateOptions, "preserveFds" | "listenFds"> {
   const listenFds = listenDescriptors();
-  const count = listenFds + toCount("--preserve-fds", additional || "0");
-  for (let fd = FIRST_PRESERVED; fd < FIRST_PRESERVED + count; fd++)
-    if (!isOpen(fd))
-      throw new Failure(`preserving ${count} descriptors: descriptor ${fd} is not open`);
-  return { preserveFds: count, listenFds };
+  const preserveFds = listenFds + toDescriptorCount("--preserve-fds", additional || "0");
+  checkPreserved(preserveFds);
+  return { preserveFds, listenFds };
 }
 
 /** Sockets that systemd hands over: $LISTEN_FDS, if $LISTEN_PID says that they are for this process (sd_listen_fds(3)). */
 function listenDescriptors(): number {
   const listenFds = env("LISTEN_FDS");
   if (!listenFds || env("LISTEN_PID") !== String(getpid())) return 0;
-  return toCount("LISTEN_FDS", listenFds);
-}
-
-function toCount(what: string, text: string): number {
-  if (!/^\d{1,9}$/.test(text))
-    throw new Failure(`${what} is ${JSON.stringify(text)}, which is not a number of descriptors`);
-  return Number(text);
-}
-
-function isOpen(fd: number): boolean {
-  try {
-    return fcntl(fd, F_GETFD) >= 0;
-  } catch (error) {
-    if (isErrno(error, EBADF)) return false;
-    throw error;
-  }
+  return toDescriptorCount("LISTEN_FDS", listenFds);
 }

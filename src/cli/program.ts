@@ -15,19 +15,21 @@ export function program(
 ): number {
   let argv: readonly string[] = [];
   let log: Log | undefined;
+  let failureStatus = 1;
   try {
     argv = doing("reading the command line", undefined, args);
     const line = readLine(argv, output);
     log = toLog(line.globals, output);
     const call = line.call();
     if (!call) return 0;
+    failureStatus = call.command.failureStatus ?? 1;
     log?.open();
     if (line.globals.debug) debug(log);
     const context = toContext(line.globals, (message) => warn(message, output, log));
     return call.command.execute({ runtime, context, output }, call.args, call.flags);
   } catch (error) {
     report(error, argv.includes("--debug"), output, log);
-    return 1;
+    return failureStatus;
   }
 }
 

@@ -14,7 +14,13 @@ import { chroot, fchdir, setns } from "../linux/namespaces.ts";
 import { exit, spawn } from "../linux/process.ts";
 import { resetSignalActions } from "../linux/signals.ts";
 import { type Channel, failThrough, type InitEnd } from "./channel.ts";
-import { becomeProcess, executeTelling, openLabels, type ProcessPlan, type Ready } from "./process.ts";
+import {
+  becomeProcess,
+  executeTelling,
+  openLabels,
+  type ProcessPlan,
+  type Ready,
+} from "./process.ts";
 import { type FromStage, reportBirth, type ToStage } from "./stage.ts";
 
 /** All that was decided and opened before the fork. */
@@ -33,7 +39,10 @@ export interface ExecPlan extends ProcessPlan {
 }
 
 /** Becomes the program. Never returns: it ends in execve, or in exit after telling its maker why. */
-export function execInContainer(plan: ExecPlan, enter: (plan: ExecPlan) => void = enterContainer): never {
+export function execInContainer(
+  plan: ExecPlan,
+  enter: (plan: ExecPlan) => void = enterContainer,
+): never {
   const { channel, seccomp } = plan;
   let ready: Ready;
   try {

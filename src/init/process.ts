@@ -83,8 +83,7 @@ export function becomeProcess(
   if (terminal) load(import("./console.ts")).adoptTerminal(terminal);
   giveStandardStreams(user.uid, isStream);
   setPersonality(linux);
-  if (linux.memoryPolicy)
-    load(import("./memoryPolicy.ts")).applyMemoryPolicy(linux.memoryPolicy);
+  if (linux.memoryPolicy) load(import("./memoryPolicy.ts")).applyMemoryPolicy(linux.memoryPolicy);
   labels?.program();
   doing("limiting the bounding set", "/process/capabilities/bounding", () =>
     limitBounding(capabilities.bounding),

@@ -48,7 +48,11 @@ export function exec(context: Context, id: string, options: ExecOptions): number
   checkKernel();
   // Signals that come from now on are for the process; they wait until there is one.
   if (!options.detach) blockSignals();
-  const { child, terminal } = launch(context, openTarget(context, id, options.ignorePaused), options);
+  const { child, terminal } = launch(
+    context,
+    openTarget(context, id, options.ignorePaused),
+    options,
+  );
   if (options.detach) return 0;
   return exitStatus(load(import("./supervise.ts")).supervise(child, terminal));
 }
@@ -65,8 +69,7 @@ function launch(context: Context, target: ExecTarget, options: ExecOptions): Lau
   const process = processOf(config, options.process);
   check(process, target, options);
   const seccomp =
-    linux.seccomp &&
-    load(import("../seccomp/filter.ts")).planFilter(linux.seccomp, context.root);
+    linux.seccomp && load(import("../seccomp/filter.ts")).planFilter(linux.seccomp, context.root);
   const capabilities = planCapabilities(process.capabilities);
   for (const name of capabilities.unknown)
     context.warn(`the capability ${name} is unknown and ignored`);
@@ -112,7 +115,10 @@ function check(process: Process, { ids }: ExecTarget, options: ExecOptions): voi
     load(import("./labelChecks.ts")).checkLabels(process);
   if (!ids) return;
   const { uid, gid } = process.user ?? { uid: 0, gid: 0 };
-  for (const [name, mappings, each] of [["uid", ids.uids, uid], ["gid", ids.gids, gid]] as const)
+  for (const [name, mappings, each] of [
+    ["uid", ids.uids, uid],
+    ["gid", ids.gids, gid],
+  ] as const)
     if (hostId(mappings, each) === undefined)
       throw new Failure(`the ${name} ${each} is not mapped in the container's user namespace`, {
         pointer: `/process/user/${name}`,

@@ -40,7 +40,10 @@ function checkEnvironment({ env = [] }: Process): void {
 }
 
 /** By one the process would stay root, and a file root's. */
-export function refuseNoId(ids: Readonly<Record<string, number | undefined>>, pointer: string): void {
+export function refuseNoId(
+  ids: Readonly<Record<string, number | undefined>>,
+  pointer: string,
+): void {
   for (const [name, id] of Object.entries(ids))
     if (id === NO_ID) throw new Failure(`${NO_ID} is no id`, { pointer: `${pointer}/${name}` });
 }

@@ -40,6 +40,10 @@ export function record(argv: readonly string[], failing: () => void = () => {}):
       note("run", ...args);
       return CONTAINER_STATUS;
     },
+    exec: (...args) => {
+      note("exec", ...args);
+      return CONTAINER_STATUS;
+    },
     start: (...args) => note("start", ...args),
     state: (context, id) => {
       note("state", context, id);
