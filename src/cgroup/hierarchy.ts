@@ -19,8 +19,27 @@ import type { Path } from "../linux/text.ts";
 /** Where systemd mounts it: on a pure cgroup v2 host, and on a hybrid one beside the v1 hierarchies. */
 const USUAL_MOUNT_POINTS = ["/sys/fs/cgroup", "/sys/fs/cgroup/unified"];
 
+/** The root directory, and whether it stays open for the next one who asks. */
+const kept: { isWanted: boolean; root?: number } = { isWanted: false };
+
 /** Runs `use` with the root directory of the hierarchy. Throws a Failure on a host that has none mounted. */
-export const inHierarchy = <T>(use: (root: number) => T): T => using(openHierarchy().root, use);
+export function inHierarchy<T>(use: (root: number) => T): T {
+  if (!kept.isWanted) return using(openHierarchy().root, use);
+  kept.root ??= openHierarchy().root;
+  return use(kept.root);
+}
+
+/** Runs a step that looks at many groups: the hierarchy is opened once for it, when it is first asked for. */
+export function keepingHierarchy<T>(step: () => T): T {
+  kept.isWanted = true;
+  try {
+    return step();
+  } finally {
+    kept.isWanted = false;
+    if (kept.root !== undefined) close(kept.root);
+    delete kept.root;
+  }
+}
 
 /** The path at which the hierarchy is mounted. Throws a Failure on a host that has none mounted. */
 export function hierarchyMountPoint(): string {

@@ -15,6 +15,7 @@ export interface Runtime {
   exec: (context: Context, id: string, options: ExecOptions) => number;
   start: (context: Context, id: string) => void;
   state: (context: Context, id: string) => ContainerState;
+  list: (context: Context) => ContainerState[];
   kill: (context: Context, id: string, signal: number, options: { all: boolean }) => void;
   remove: (context: Context, id: string, options: { force: boolean }) => void;
   pause: (context: Context, id: string) => void;

@@ -6,6 +6,7 @@ import { events } from "./events.ts";
 import { exec } from "./exec.ts";
 import { features } from "./features.ts";
 import { kill } from "./kill.ts";
+import { list } from "./list.ts";
 import { pause } from "./pause.ts";
 import { ps } from "./ps.ts";
 import { resume } from "./resume.ts";
@@ -22,6 +23,7 @@ export const commands: ReadonlyMap<string, Command> = new Map<string, Command>([
   ["exec", exec],
   ["features", features],
   ["kill", kill],
+  ["list", list],
   ["pause", pause],
   ["ps", ps],
   ["resume", resume],

@@ -47,7 +47,9 @@ export function toContext(flags: GlobalFlags, warn: Context["warn"]): Context {
   const caller = toCaller(flags.rootless);
   const cgroupManager = toCgroupManager(flags);
   const root = toRoot(flags.root, caller);
-  return { root, cgroupManager, caller, notifySocket: env("NOTIFY_SOCKET") || undefined, warn };
+  const isRootGiven = flags.root !== undefined;
+  const notifySocket = env("NOTIFY_SOCKET") || undefined;
+  return { root, isRootGiven, cgroupManager, caller, notifySocket, warn };
 }
 
 const toCaller = (mode: GlobalFlags["rootless"]): Caller =>

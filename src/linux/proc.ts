@@ -70,7 +70,8 @@ export function processStatus(pid: number): ProcessStatus | undefined {
   if (line === undefined) return undefined;
   // The name is whatever bytes the process chose; the fields go on after its last parenthesis. Field 3 is the state,
   // field 9 the flags, field 22 the start time.
-  const fields = decode(line.subarray(line.lastIndexOf(CLOSING_PARENTHESIS) + 2)).split(" ");
+  const rest = decode(line.subarray(line.lastIndexOf(CLOSING_PARENTHESIS) + 2));
+  const fields = rest.split(" ", 20);
   return {
     state: fields[0] as string,
     startTime: Number(fields[19]),

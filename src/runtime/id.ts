@@ -2,6 +2,11 @@
 import { Failure } from "../failure.ts";
 
 const MAX_LENGTH = 1024;
+const CHARACTERS = /^[\w+.-]+$/;
+
+/** Whether this can be the name of a container's directory: the root holds other things as well. */
+export const isId = (name: string): boolean =>
+  name.length <= MAX_LENGTH && name !== "." && name !== ".." && CHARACTERS.test(name);
 
 /** Throws a Failure for an id that runc would not take either. */
 export function checkId(id: string): void {
@@ -10,7 +15,7 @@ export function checkId(id: string): void {
   if (id.length > MAX_LENGTH)
     throw new Failure(`the container id is longer than ${MAX_LENGTH} characters`);
   if (id === "." || id === "..") throw new Failure(`the container id ${quoted} names a directory`);
-  if (!/^[\w+.-]+$/.test(id))
+  if (!CHARACTERS.test(id))
     throw new Failure(
       `the container id ${quoted} has other characters than letters, digits and "_", "+", "-", "."`,
     );

@@ -1,9 +1,8 @@
 /** `state`: what runc prints, which is the specification's state and a little more. */
 import type { State } from "@opencontainers-types";
-import { Failure } from "../failure.ts";
 import type { Context } from "./context.ts";
 import { type ContainerStatus, statusOf } from "./status.ts";
-import { StateDirectory } from "./store.ts";
+import { noState, StateDirectory, type StoredState } from "./store.ts";
 
 export interface ContainerState extends Omit<State, "status"> {
   status: ContainerStatus;
@@ -12,19 +11,25 @@ export interface ContainerState extends Omit<State, "status"> {
   rootfs: string;
   /** RFC 3339; absent while it is being created. */
   created?: string;
-  /** Always empty, as with runc: `list` knows the owner. */
+  /** Empty but in `list`, as with runc. */
   owner: string;
 }
 
 export function state(context: Context, id: string): ContainerState {
   const directory = StateDirectory.get(context.root, id);
   const stored = directory.read();
-  if (!stored)
-    throw new Failure(`the creation of the container ${id} has not come to a state`, {
-      hint: `if nobody is creating it, remove what is left with \`tsrun delete --force ${id}\``,
-    });
+  if (!stored) throw noState(id);
+  return describe(directory, stored, "");
+}
+
+/** What is told of a container whose state has been read. */
+export function describe(
+  directory: StateDirectory,
+  stored: StoredState,
+  owner: string,
+): ContainerState {
   const status = statusOf(directory, stored);
-  const { ociVersion, bundle, rootfs, created, annotations } = stored;
+  const { ociVersion, id, bundle, rootfs, created, annotations } = stored;
   return {
     ociVersion,
     id,
@@ -34,6 +39,6 @@ export function state(context: Context, id: string): ContainerState {
     rootfs,
     ...(created === undefined ? {} : { created }),
     ...(Object.keys(annotations).length > 0 ? { annotations } : {}),
-    owner: "",
+    owner,
   };
 }

@@ -6,9 +6,13 @@
 import type { Hooks, LinuxResources } from "@opencontainers-types";
 import {
   AT_FDCWD,
+  DT_DIR,
+  DT_UNKNOWN,
   EACCES,
   EEXIST,
+  ELOOP,
   ENOENT,
+  ENOTDIR,
   ENOTEMPTY,
   EPERM,
   EROFS,
@@ -20,13 +24,14 @@ import {
   O_DIRECTORY,
   O_EXCL,
   O_NOFOLLOW,
+  O_NONBLOCK,
   O_RDONLY,
   O_RDWR,
   O_TRUNC,
   O_WRONLY,
 } from "#abi";
 import { load } from "#host";
-import { parseJson, stringifyJson } from "../../spec/json.ts";
+import { maxJsonBytes, parseJson, stringifyJson } from "../../spec/json.ts";
 import type { Scope } from "../cgroup/driver.ts";
 import { doing, Failure } from "../failure.ts";
 import { geteuid } from "../linux/credentials.ts";
@@ -39,6 +44,7 @@ import {
   open,
   openAt,
   readBytes,
+  readDirectory,
   renameAt,
   rmdirAt,
   stat,
@@ -47,8 +53,8 @@ import {
   writeText,
 } from "../linux/fs.ts";
 import { poll } from "../linux/signals.ts";
-import { decode } from "../linux/text.ts";
-import { checkId } from "./id.ts";
+import { decode, printable } from "../linux/text.ts";
+import { checkId, isId } from "./id.ts";
 import type { ResctrlGroup } from "./intelRdt.ts";
 
 /** What is remembered of a container between commands. */
@@ -96,6 +102,9 @@ const EXEC_LOCK = "exec.lock";
 const CONFIG_FILE = "config.json";
 const DIRECTORY_MODE = 0o700;
 const FILE_MODE = 0o600;
+
+/** Root looks at users' containers as well: one of them may have put a pipe there, which nobody shall wait for. */
+const LOOKING = O_RDONLY | O_NOFOLLOW | O_NONBLOCK;
 
 /** How long a command waits for another one that is changing the same container, and how often it looks. */
 const LOCK_WAIT_MS = 10_000;
@@ -149,6 +158,27 @@ export class StateDirectory {
     return new StateDirectory(root, id, fd);
   }
 
+  /**
+   * Opens the container directories of a root one after the other, in the order of their ids and without their locks, for
+   * someone who only looks: here whoever owns them. False if there is no such root.
+   */
+  static visit(root: string, look: (directory: StateDirectory) => void): boolean {
+    const fd = doing(`opening the state directory ${root}`, undefined, () =>
+      findAt(AT_FDCWD, root, O_RDONLY | O_DIRECTORY),
+    );
+    if (fd === undefined) return false;
+    using(fd, () => {
+      for (const id of idsIn(fd)) {
+        // A name that is a link or a file is no container, and one that was deleted meanwhile none any more.
+        const found = unless([ENOENT, ENOTDIR, ELOOP], () =>
+          openAt(fd, id, O_RDONLY | O_DIRECTORY | O_NOFOLLOW),
+        );
+        if (found !== undefined) using(found, () => look(new StateDirectory(root, id, found)));
+      }
+    });
+    return true;
+  }
+
   /** As `find`, or a Failure. */
   static get(root: string, id: string): StateDirectory {
     const found = StateDirectory.find(root, id);
@@ -185,11 +215,11 @@ export class StateDirectory {
 
   /** Undefined for a container whose creation was cut off before it wrote anything. */
   read(): StoredState | undefined {
-    const fd = findAt(this.fd, STATE_FILE, O_RDONLY | O_NOFOLLOW);
-    if (fd === undefined) return undefined;
-    return doing(`reading ${this.#root}/${this.id}/${STATE_FILE}`, undefined, () =>
-      using(fd, () => checked(parseJson(decode(readBytes(fd))), this.id)),
-    );
+    return doing(`reading ${this.#root}/${this.id}/${STATE_FILE}`, undefined, () => {
+      const fd = findAt(this.fd, STATE_FILE, LOOKING);
+      if (fd === undefined) return undefined;
+      return using(fd, () => checked(parseJson(decode(readBytes(fd, maxJsonBytes))), this.id));
+    });
   }
 
   /** Replaces the state at once: whoever reads sees the old one or the new one, whole. */
@@ -244,7 +274,7 @@ export class StateDirectory {
 
   /** Whether the container's process has not come to execve yet. */
   isExecLocked(): boolean {
-    const fd = findAt(this.fd, EXEC_LOCK, O_RDONLY | O_NOFOLLOW);
+    const fd = findAt(this.fd, EXEC_LOCK, LOOKING);
     return fd !== undefined && using(fd, () => !flock(fd, LOCK_SH | LOCK_NB));
   }
 
@@ -273,6 +303,14 @@ export class StateDirectory {
   }
 }
 
+/** `@seccomp` is none, and nobody's bytes that are not even text. */
+const idsIn = (root: number): string[] =>
+  readDirectory(root)
+    .filter(({ type }) => type === DT_DIR || type === DT_UNKNOWN)
+    .map(({ rawName }) => printable(rawName.subarray(0, -1)))
+    .filter(isId)
+    .sort();
+
 /** Who writes a state says which hooks run, which process is killed and which cgroup is removed: that is for its owner. */
 function refuseForeign(fd: number, path: string): void {
   const { uid } = stat(fd);
@@ -296,6 +334,12 @@ function checked(value: unknown, id: string): StoredState {
   if (!isSound) throw new Error("this is not the state of the container");
   return state as StoredState;
 }
+
+/** Of a directory in which nothing was written yet. */
+export const noState = (id: string): Failure =>
+  new Failure(`the creation of the container ${id} has not come to a state`, {
+    hint: `if nobody is creating it, remove what is left with \`tsrun delete --force ${id}\``,
+  });
 
 /** Engines look for "does not exist" in it. */
 export const noContainer = (root: string, id: string): Failure =>

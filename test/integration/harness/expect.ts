@@ -57,8 +57,8 @@ export function eventually(what: string, condition: () => boolean): void {
   assert.fail(`did not happen within ${5 * patience} s: ${what}`);
 }
 
-export function becomes(id: string, status: string): void {
-  eventually(`${id} is ${status}`, () => stateOf(id).status === status);
+export function becomes(id: string, status: string, runtime: Runtime = tsrun): void {
+  eventually(`${id} is ${status}`, () => stateOf(id, runtime).status === status);
 }
 
 export function appears(path: string): void {

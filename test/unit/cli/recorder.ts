@@ -50,6 +50,10 @@ export function record(argv: readonly string[], failing: () => void = () => {}):
       const [status, owner] = ["stopped", ""] as const;
       return { ociVersion: "1.3.0", id, pid: 0, status, bundle: "/b", rootfs: "/b/rootfs", owner };
     },
+    list: (context) => {
+      note("list", context);
+      return [];
+    },
     kill: (...args) => note("kill", ...args),
     remove: (...args) => note("remove", ...args),
     pause: (...args) => note("pause", ...args),

@@ -1,0 +1,71 @@
+import { stringifyJson } from "../../spec/json.ts";
+import { Failure } from "../failure.ts";
+import type { ContainerState } from "../runtime/state.ts";
+import type { Command } from "./command.ts";
+
+interface ListFlags {
+  format?: string;
+  quiet?: boolean;
+}
+
+export const list: Command<ListFlags> = {
+  summary: "list the containers that were made with the given root",
+  arguments: [],
+  options: {
+    "-f, --format <format>": 'format of the list: "table" or "json" (default: "table")',
+    "-q, --quiet": "list the ids only",
+  },
+  details: `The root is what the global option --root names. A container that cannot be read is left out, with a
+warning.
+
+    # tsrun list
+    # tsrun --root /run/user/1000/tsrun list --format json`,
+  execute({ runtime, context, output }, _args, { format = "table", quiet = false }) {
+    if (format !== "table" && format !== "json")
+      throw new Failure(`--format is ${JSON.stringify(format)}: expected table or json`);
+    const containers = runtime.list(context);
+    if (quiet) output.write(containers.map(({ id }) => `${id}\n`).join(""));
+    else if (format === "table") output.write(toTable([HEADER, ...containers.map(toRow)]));
+    // A list without members is null, as Go writes it.
+    else output.write(`${stringifyJson(containers.length > 0 ? containers : null)}\n`);
+    return 0;
+  },
+};
+
+const HEADER = ["ID", "PID", "STATUS", "BUNDLE", "CREATED", "OWNER"];
+
+/** Of a container that is being created nobody can say yet when it was. */
+const toRow = ({ id, pid, status, bundle, created = "-", owner }: ContainerState): string[] => [
+  id,
+  String(pid),
+  status,
+  shown(bundle),
+  shown(created),
+  owner,
+];
+
+/** What another user's state says must neither break the table nor speak to the terminal. */
+// biome-ignore lint/suspicious/noControlCharactersInRegex: they are what is looked for.
+const shown = (text: string): string => text.replace(/[\u0000-\u001f\u007f-\u009f]/g, "?");
+
+/** The least width of a column, and what is between it and the next one, as in runc's table. */
+const LEAST_WIDTH = 12;
+const PADDING = 3;
+
+function toTable(rows: readonly (readonly string[])[]): string {
+  const widths: number[] = HEADER.map(() => LEAST_WIDTH);
+  for (const row of rows)
+    row.forEach((cell, i) => {
+      widths[i] = Math.max(widths[i] as number, width(cell) + PADDING);
+    });
+  // The last one has no next one.
+  widths.pop();
+  const padded = (cell: string, i: number): string =>
+    i < widths.length ? cell + " ".repeat((widths[i] as number) - width(cell)) : cell;
+  return rows.map((row) => `${row.map(padded).join("")}\n`).join("");
+}
+
+/** In characters, as Go counts them. */
+const width = (text: string): number =>
+  // biome-ignore lint/suspicious/noControlCharactersInRegex: all of ASCII.
+  /^[\u0000-\u007f]*$/.test(text) ? text.length : [...text].length;
