@@ -1,10 +1,9 @@
 import { stringifyJson } from "../../spec/json.ts";
-import { Failure } from "../failure.ts";
 import type { ContainerState } from "../runtime/state.ts";
 import type { Command } from "./command.ts";
 
 interface ListFlags {
-  format?: string;
+  format?: "table" | "json" | "";
   quiet?: boolean;
 }
 
@@ -12,7 +11,7 @@ export const list: Command<ListFlags> = {
   summary: "list the containers that were made with the given root",
   arguments: [],
   options: {
-    "-f, --format <format>": 'format of the list: "table" or "json" (default: "table")',
+    "-f, --format <table|json>": 'what the list looks like (default: "table")',
     "-q, --quiet": "list the ids only",
   },
   details: `The root is what the global option --root names. A container that cannot be read is left out, with a
@@ -20,14 +19,13 @@ warning.
 
     # tsrun list
     # tsrun --root /run/user/1000/tsrun list --format json`,
-  execute({ runtime, context, output }, _args, { format = "table", quiet = false }) {
-    if (format !== "table" && format !== "json")
-      throw new Failure(`--format is ${JSON.stringify(format)}: expected table or json`);
+  execute({ runtime, context, output }, _args, { format, quiet = false }) {
     const containers = runtime.list(context);
     if (quiet) output.write(containers.map(({ id }) => `${id}\n`).join(""));
-    else if (format === "table") output.write(toTable([HEADER, ...containers.map(toRow)]));
     // A list without members is null, as Go writes it.
-    else output.write(`${stringifyJson(containers.length > 0 ? containers : null)}\n`);
+    else if (format === "json")
+      output.write(`${stringifyJson(containers.length > 0 ? containers : null)}\n`);
+    else output.write(toTable([HEADER, ...containers.map(toRow)]));
     return 0;
   },
 };

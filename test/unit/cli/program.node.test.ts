@@ -123,7 +123,7 @@ test("plain lines are read as commander reads them", () => {
   // Spellings that engines do not use are left to commander.
   const left = [
     ...["create c -b/b", "create -- -c", "run -db /b c"],
-    ...["ps -- c -f", "ps -fjson c -ef"],
+    ...["ps -- c -f", "ps -fjson c -ef", "list -qf json"],
   ];
   assert.deepEqual([...readers].sort(), [...left, "plain"].sort());
 });
