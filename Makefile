@@ -2,13 +2,15 @@
 SHELL := /bin/sh
 CC ?= cc
 PREFIX ?= /usr/local
+MANUAL = $(PREFIX)/share/man/man8
+BASH_COMPLETION = $(PREFIX)/share/bash-completion/completions/tsrun
 DEBUG ?= 0
 # Distributions keep runtimes and mount tools in folders that not every root shell looks into.
 export PATH := $(PATH):/usr/sbin:/sbin
 
 # These need nothing that has to be found first: clean and help need nothing at all, the others
 # install it and then call make again.
-ifneq ($(filter-out clean help demo test vm vm-shell test-vm test-all,$(or $(MAKECMDGOALS),all)),)
+ifneq ($(filter-out clean uninstall help demo test vm vm-shell test-vm test-all,$(or $(MAKECMDGOALS),all)),)
 include build/deps.mk
 endif
 export CC DEBIAN_MIRROR UAPI_x86_64 UAPI_arm64 LIBC_x86_64 LIBC_arm64
@@ -47,12 +49,12 @@ CFLAGS := $(filter-out -fcf-protection,$(CFLAGS)) -mbranch-protection=standard
 endif
 HOST_CFLAGS = $(CFLAGS) $(QUICKJS_CFLAGS) $(SECCOMP_CFLAGS) $(UAPI_$(ARCH))
 
-.PHONY: all help demo test test-unit test-integration vm vm-shell test-vm test-all lint bench install \
+.PHONY: all help demo test test-unit test-integration vm vm-shell test-vm test-all lint bench install uninstall \
 	clean
 .DELETE_ON_ERROR:
 
 ## all: build/tsrun; with DEBUG=1 build/debug/tsrun, which has names in its stack traces
-all: $(OUT)/tsrun
+all: $(OUT)/tsrun build/reference.stamp
 
 ## help: this list
 help:
@@ -113,9 +115,17 @@ lint: $(NODE_MODULES) $(GENERATED)
 bench: build/tsrun build/bench/launcher build/bench/floor
 	$(TSX) bench/run.ts
 
-## install: puts the binary into $(DESTDIR)$(PREFIX)/bin
-install: build/tsrun
+## install: the binary, its manual pages and bash's completion, below $(DESTDIR)$(PREFIX)
+install: build/tsrun build/reference.stamp
 	install -D -m 755 build/tsrun $(DESTDIR)$(PREFIX)/bin/tsrun
+	install -d $(DESTDIR)$(MANUAL)
+	install -m 644 build/man/*.8 $(DESTDIR)$(MANUAL)
+	install -D -m 644 build/completion/tsrun.bash $(DESTDIR)$(BASH_COMPLETION)
+
+## uninstall: removes what install has put there
+uninstall:
+	rm -f $(DESTDIR)$(PREFIX)/bin/tsrun $(DESTDIR)$(MANUAL)/tsrun.8 $(DESTDIR)$(MANUAL)/tsrun-*.8 \
+		$(DESTDIR)$(BASH_COMPLETION)
 
 ## clean: removes build/
 clean:
@@ -136,6 +146,13 @@ build/generated/abi.stamp: build/deps.mk $(wildcard src/host/abi/*.ts) | $(NODE_
 
 build/generated/spec.stamp: $(wildcard spec/*.ts spec/*.json) $(NODE_MODULES)
 	$(TSX) spec/generate.ts
+	@touch $@
+
+# The manual pages and the shells' completion, from the definitions of the commands.
+build/reference.stamp: $(TYPESCRIPT) package.json $(GENERATED) $(NODE_MODULES)
+	rm -rf build/man build/completion
+	mkdir -p build/man build/completion
+	$(TSX) src/cli/reference/generate.ts build
 	@touch $@
 
 build/quickjs/compile: $(QUICKJS)/compile.c build/deps.mk

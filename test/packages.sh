@@ -54,6 +54,7 @@ find_missing_of_tests() {
   need util-linux program unshare
   need mount program mount
   need bsdutils program script
+  need mandoc program mandoc
 }
 
 find_missing_of_vm() {

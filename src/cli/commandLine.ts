@@ -11,6 +11,7 @@ import {
 import { commands } from "./commands.ts";
 import { type GlobalFlags, globalOptions } from "./globals.ts";
 import { choicesOf, optionForm } from "./option.ts";
+import { PURPOSE } from "./purpose.ts";
 import { versionText } from "./version.ts";
 
 /** Reads any line. The global options are read by themselves first, so that the log hears of what is wrong with it. */
@@ -114,18 +115,3 @@ function wholeProgram(output: Output, choose: (call: Call) => void): Parser {
 }
 
 const HELP_WIDTH = 100;
-
-const PURPOSE = `\
-Open Container Initiative runtime
-
-tsrun runs applications packaged according to the Open Container Initiative (OCI) format and is
-used like runc. Containers are configured using bundles. A bundle is a directory that includes a
-specification file named "config.json" and a root filesystem, which contains the contents of the
-container.
-
-To start a new instance of a container:
-
-    # tsrun run [ -b bundle ] <container-id>
-
-"<container-id>" is your name for the instance of the container that you are starting. It must be
-unique on your host. The default for "bundle" is the current directory.`;
