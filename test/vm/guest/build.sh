@@ -15,17 +15,41 @@ tree=$guest/tree
 
 say() { echo "vm: $*" >&2; }
 
-say "Debian $release"
-packages=$(sed 's/#.*//' "$here/packages" | xargs | tr ' ' ,)
-debootstrap --variant=minbase --keyring="$keyring" --include="$packages" \
-  "$release" "$tree" "$mirror" >"$guest/debootstrap.log" ||
-  {
-    tail -n 20 "$guest/debootstrap.log" "$tree/debootstrap/debootstrap.log" >&2
-    exit 1
-  }
+bootstrap() { # TREE PACKAGES OPTION...
+  into=$1
+  include=$2
+  shift 2
+  debootstrap --variant=minbase --keyring="$keyring" --include="$include" "$@" \
+    "$release" "$into" "$mirror" >"$into.log" ||
+    {
+      tail -n 20 "$into.log" "$into/debootstrap/debootstrap.log" >&2
+      exit 1
+    }
+}
 
-say "a recent runc"
+without_documents() { # TREE
+  rm -rf "$1"/var/cache/apt/* "$1"/var/lib/apt/lists/* "$1"/usr/share/doc/* "$1"/usr/share/locale/*
+}
+
+say "Debian $release"
+bootstrap "$tree" "$(sed 's/#.*//' "$here/packages" | xargs | tr ' ' ,)"
+
+say "a recent runc, and crictl"
 "$here/recent-runc/build.sh" "$tree/usr/local/sbin/runc-recent"
+"$here/crictl/build.sh" "$tree/usr/local/bin/crictl"
+
+# A root file system with systemd, for containers. Without devices, which users may not make.
+say "a small Debian"
+small=$guest/small
+images=$tree/usr/local/share/images
+bootstrap "$small" systemd,systemd-sysv,dbus --cache-dir="$tree/var/cache/apt/archives"
+without_documents "$small"
+rm -rf "$small"/usr/share/man/* "$small"/usr/share/info/* "$small"/usr/lib/*/gconv/*
+ln -s /dev/null "$small/etc/systemd/system/timers.target"
+: >"$small/etc/machine-id"
+mkdir "$images"
+tar -C "$small" --exclude='./dev/*' --numeric-owner -cf "$images/debian.tar" .
+rm -rf "$small"
 
 say "kernel and initrd"
 kernel=$(basename "$tree"/lib/modules/*)
@@ -61,10 +85,9 @@ for unit in timers.target systemd-udev-trigger.service systemd-firstboot.service
 done
 rm "$units/sysinit.target.wants/apparmor.service"
 touch "$tree/etc/.updated" "$tree/var/.updated"
-rm -rf "$tree"/var/cache/apt/* "$tree"/var/lib/apt/lists/* "$tree"/usr/share/doc/* \
-  "$tree"/usr/share/locale/*
+without_documents "$tree"
 : >"$tree/etc/machine-id"
-truncate -s 6G "$guest/root.ext4"
+truncate -s 8G "$guest/root.ext4"
 truncate -s 512M "$guest/swap"
 mke2fs -q -t ext4 -O ^has_journal -E lazy_itable_init=0 -d "$tree" "$guest/root.ext4"
 mkswap "$guest/swap" >"$guest/mkswap.log" 2>&1
