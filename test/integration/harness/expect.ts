@@ -1,7 +1,10 @@
-/** What tests expect of calls, of containers' states and of things that take a moment. */
+/** What tests expect of calls and of containers' states. */
 import assert from "node:assert/strict";
 import { existsSync } from "node:fs";
 import { type Outcome, type Runtime, tsrun } from "./runtime.ts";
+import { eventually } from "./waiting.ts";
+
+export { eventually, patience, pause } from "./waiting.ts";
 
 /** The call has succeeded without a word on stderr. */
 export function succeeded(outcome: Outcome, what = "the call"): Outcome {
@@ -38,23 +41,6 @@ export interface State {
 
 export function stateOf(id: string, runtime: Runtime = tsrun): State {
   return JSON.parse(succeeded(runtime.call(["state", id]), "state").stdout) as State;
-}
-
-/** Blocks this process for some milliseconds. */
-export function pause(milliseconds: number): void {
-  Atomics.wait(new Int32Array(new SharedArrayBuffer(4)), 0, 0, milliseconds);
-}
-
-/** How many times longer than elsewhere things may take here: the VM's processors may be emulated. */
-export const patience: number = process.env["TSRUN_TEST_GUEST"] === "1" ? 10 : 1;
-
-/** Waits up to 5 s, times `patience`, until `condition` holds, and fails with `what` when it never does. */
-export function eventually(what: string, condition: () => boolean): void {
-  for (let i = 0; i < 250 * patience; i++) {
-    if (condition()) return;
-    pause(20);
-  }
-  assert.fail(`did not happen within ${5 * patience} s: ${what}`);
 }
 
 export function becomes(id: string, status: string, runtime: Runtime = tsrun): void {
