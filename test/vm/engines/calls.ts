@@ -6,7 +6,7 @@ import { tmpdir } from "node:os";
 import { join } from "node:path";
 
 /** Emulated, an engine takes seconds for what is a matter of milliseconds elsewhere. */
-const DEADLINE_S = 120;
+const DEADLINE_S = 240;
 
 export interface Ended {
   readonly status: number | null;

@@ -4,7 +4,7 @@ import { mkdtempSync, rmSync } from "node:fs";
 import { after, before, test } from "node:test";
 import { call, output, told } from "./calls.ts";
 import { documented } from "./documented.ts";
-import { BUSYBOX, busyboxImage, DEBIAN_SYSTEMD, debianImage, PAUSE, pauseImage } from "./images.ts";
+import { BUSYBOX, busyboxImage, PAUSE, pauseImage } from "./images.ts";
 import { installTsrun, tsrun } from "./runtimes.ts";
 
 const folder = mkdtempSync("/var/tmp/engines-");
@@ -41,7 +41,6 @@ test("each engine takes the images", () => {
   const images = {
     [BUSYBOX]: busyboxImage(folder),
     [PAUSE]: pauseImage(folder),
-    [DEBIAN_SYSTEMD]: debianImage(folder),
   };
   for (const { load, list, remove } of Object.values(engines)) {
     for (const archive of Object.values(images)) output([...load, archive]);
