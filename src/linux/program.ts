@@ -1,5 +1,6 @@
-/** Running a program to its end, with what it writes kept for an error. */
+/** Finding a program, and running it to its end, with what it writes kept for an error. */
 import {
+  AT_FDCWD,
   EACCES,
   ENOENT,
   ENOTDIR,
@@ -10,10 +11,13 @@ import {
   POLLIN,
   SEEK_SET,
   SIGKILL,
+  X_OK,
 } from "#abi";
+import { env } from "#host";
 import { setsid } from "./credentials.ts";
 import { unless } from "./errno.ts";
 import {
+  access,
   close,
   closeFrom,
   dup,
@@ -40,6 +44,14 @@ import {
 } from "./process.ts";
 import { poll, resetSignalActions, unblockSignals } from "./signals.ts";
 import { printable } from "./text.ts";
+
+/** A program's absolute path by PATH: never one of the working directory, which is anybody's. Undefined if there is none. */
+export const findProgram = (name: string): string | undefined =>
+  (env("PATH") ?? "")
+    .split(":")
+    .filter((directory) => directory.startsWith("/"))
+    .map((directory) => `${directory}/${name}`)
+    .find((path) => access(AT_FDCWD, path, X_OK, 0) === 0);
 
 export interface Program {
   path: string;

@@ -1,14 +1,13 @@
 /** Who is who in a new user namespace: its maps, written from outside (user_namespaces(7), "ID mappings"). */
 import type { Linux, LinuxIDMapping } from "@opencontainers-types";
-import { AT_FDCWD, EPERM, O_WRONLY, X_OK } from "#abi";
-import { env } from "#host";
+import { EPERM, O_WRONLY } from "#abi";
 import { doing, Failure } from "../failure.ts";
 import { idMapText } from "../init/idMappings.ts";
 import { getegid, geteuid } from "../linux/credentials.ts";
 import { isErrno } from "../linux/errno.ts";
-import { access, using } from "../linux/fs.ts";
+import { using } from "../linux/fs.ts";
 import { openProcRoot, writeProc } from "../linux/proc.ts";
-import { runProgram } from "../linux/program.ts";
+import { findProgram, runProgram } from "../linux/program.ts";
 import type { Caller } from "./caller.ts";
 
 /** One of the two maps, and the program that writes it for a user (newuidmap(1), newgidmap(1)). */
@@ -77,7 +76,7 @@ function writeAsRoot(write: () => void): void {
 }
 
 function runHelper({ helper, ranges }: Kind, pid: number, mappings: readonly LinuxIDMapping[]) {
-  const path = findHelper(helper);
+  const path = findProgram(helper);
   const hint = `the ids must be among those that ${ranges} gives to this user`;
   if (path === undefined)
     throw new Failure(`${helper} is not in PATH, and a user may map no more than its own id`, {
@@ -87,10 +86,3 @@ function runHelper({ helper, ranges }: Kind, pid: number, mappings: readonly Lin
   const problem = runProgram({ path, argv: [helper, pid, ...ids].map(String), input: "" });
   if (problem !== undefined) throw new Failure(`${path} ${problem}`, { hint });
 }
-
-const findHelper = (name: string): string | undefined =>
-  (env("PATH") ?? "")
-    .split(":")
-    .filter((directory) => directory.startsWith("/"))
-    .map((directory) => `${directory}/${name}`)
-    .find((path) => access(AT_FDCWD, path, X_OK, 0) === 0);

@@ -13,11 +13,12 @@ const root = join(import.meta.dirname, "../..");
 const allowed: Readonly<Record<string, readonly string[]>> = {
   "src/cli": ["src/runtime", "src/linux", "src/failure.ts", "spec", "#host", "#abi", "commander"],
   "src/runtime": [
-    ...["src/init", "src/cgroup", "src/seccomp", "src/linux", "src/failure.ts", "spec"],
+    ...["src/init", "src/cgroup", "src/criu", "src/seccomp", "src/linux", "src/failure.ts", "spec"],
     ...["#host", "#abi"],
   ],
   "src/init": ["src/seccomp", "src/linux", "src/failure.ts", "#host", "#abi"],
   "src/seccomp": ["src/linux", "src/failure.ts", "spec/json.ts", "#host", "#abi"],
+  "src/criu": ["src/linux", "src/failure.ts", "#host", "#abi"],
   "src/cgroup": ["src/linux", "src/failure.ts", "#host", "#abi"],
   "src/failure.ts": ["src/linux", "#abi"],
   "src/linux": ["#host", "#abi", "src/host/seam.ts"],
