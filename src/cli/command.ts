@@ -1,8 +1,10 @@
 /** What every command is: its words on the command line and in the help, and the call of the runtime that it makes. */
 import type { Features } from "@opencontainers-types";
+import type { CheckpointOptions } from "../runtime/checkpoint.ts";
 import type { Context, CreateOptions, RunOptions } from "../runtime/context.ts";
 import type { ContainerEvent, EventsOptions } from "../runtime/events.ts";
 import type { ExecOptions } from "../runtime/exec.ts";
+import type { RestoreOptions } from "../runtime/restore.ts";
 import type { ContainerState } from "../runtime/state.ts";
 import type { GlobalFlags } from "./globals.ts";
 
@@ -31,6 +33,9 @@ export interface Runtime {
   processes: (context: Context, id: string) => number[];
   processTable: (context: Context, id: string, options: readonly string[]) => Uint8Array[];
   features: () => Features;
+  checkpoint: (context: Context, id: string, options: CheckpointOptions) => void;
+  /** Returns the exit status of the container's process. */
+  restore: (context: Context, options: RestoreOptions) => number;
 }
 
 export interface Output {

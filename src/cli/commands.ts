@@ -1,4 +1,5 @@
 /** All commands by their names, in the order of the help. */
+import { checkpoint } from "./checkpoint.ts";
 import type { Command } from "./command.ts";
 import { create } from "./create.ts";
 import { remove } from "./delete.ts";
@@ -9,6 +10,7 @@ import { kill } from "./kill.ts";
 import { list } from "./list.ts";
 import { pause } from "./pause.ts";
 import { ps } from "./ps.ts";
+import { restore } from "./restore.ts";
 import { resume } from "./resume.ts";
 import { run } from "./run.ts";
 import { spec } from "./spec.ts";
@@ -17,6 +19,7 @@ import { state } from "./state.ts";
 import { update } from "./update.ts";
 
 export const commands: ReadonlyMap<string, Command> = new Map<string, Command>([
+  ["checkpoint", checkpoint],
   ["create", create],
   ["delete", remove],
   ["events", events],
@@ -26,6 +29,7 @@ export const commands: ReadonlyMap<string, Command> = new Map<string, Command>([
   ["list", list],
   ["pause", pause],
   ["ps", ps],
+  ["restore", restore],
   ["resume", resume],
   ["run", run],
   ["spec", spec],

@@ -3,6 +3,7 @@ import { load } from "#host";
 import type { Command, Runtime } from "./command.ts";
 
 const declarations: Readonly<Record<string, () => Command>> = {
+  checkpoint: () => load(import("./checkpoint.ts")).checkpoint,
   create: () => load(import("./create.ts")).create,
   delete: () => load(import("./delete.ts")).remove,
   events: () => load(import("./events.ts")).events,
@@ -12,6 +13,7 @@ const declarations: Readonly<Record<string, () => Command>> = {
   list: () => load(import("./list.ts")).list,
   pause: () => load(import("./pause.ts")).pause,
   ps: () => load(import("./ps.ts")).ps,
+  restore: () => load(import("./restore.ts")).restore,
   resume: () => load(import("./resume.ts")).resume,
   run: () => load(import("./run.ts")).run,
   spec: () => load(import("./spec.ts")).spec,
@@ -21,6 +23,7 @@ const declarations: Readonly<Record<string, () => Command>> = {
 };
 
 const parts: Readonly<Record<string, () => Partial<Runtime>>> = {
+  checkpoint: () => load(import("../runtime/checkpoint.ts")),
   create: () => load(import("../runtime/create.ts")),
   delete: () => load(import("../runtime/delete.ts")),
   events: () => load(import("../runtime/events.ts")),
@@ -30,6 +33,7 @@ const parts: Readonly<Record<string, () => Partial<Runtime>>> = {
   list: () => load(import("../runtime/list.ts")),
   pause: () => load(import("../runtime/pause.ts")),
   ps: () => load(import("../runtime/ps.ts")),
+  restore: () => load(import("../runtime/restore.ts")),
   resume: () => load(import("../runtime/pause.ts")),
   run: () => load(import("../runtime/run.ts")),
   start: () => load(import("../runtime/start.ts")),

@@ -10,16 +10,14 @@ import {
   EINVAL,
   EPERM,
   MOUNT_ATTR_IDMAP,
-  O_DIRECTORY,
-  O_PATH,
   O_RDONLY,
   O_WRONLY,
 } from "#abi";
 import { doing, Failure } from "../failure.ts";
 import { isErrno } from "../linux/errno.ts";
-import { close, open, openAt, using } from "../linux/fs.ts";
+import { close, openAt, using } from "../linux/fs.ts";
 import { setMountAttributes } from "../linux/mount.ts";
-import { chroot, fchdir, setns } from "../linux/namespaces.ts";
+import { setns, visitMountNamespace } from "../linux/namespaces.ts";
 import { openProcRoot, writeProc } from "../linux/proc.ts";
 import { exit, spawn, wait } from "../linux/process.ts";
 import { cloneTree } from "./binds.ts";
@@ -197,31 +195,13 @@ export function cloneForProcess(proc: number, pid: number, fd: number, source: S
   const idmap = source.idmap as Idmap;
   const namespace = idmap.namespace ?? openAt(proc, `${pid}/ns/user`, O_RDONLY);
   try {
-    return inMountNamespace(openAt(proc, `${pid}/ns/mnt`, O_RDONLY), () =>
-      clone(fd, bindsRecursively, { ...idmap, namespace }),
+    return using(openAt(proc, `${pid}/ns/mnt`, O_RDONLY), (its) =>
+      visitMountNamespace(
+        () => setns(its, CLONE_NEWNS),
+        () => clone(fd, bindsRecursively, { ...idmap, namespace }),
+      ),
     );
   } finally {
     if (namespace !== idmap.namespace) close(namespace);
   }
-}
-
-/** setns(2) changes the root and the working directory with the mount namespace. */
-function inMountNamespace<T>(namespace: number, step: () => T): T {
-  return using(namespace, () =>
-    using(open("/proc/self/ns/mnt", O_RDONLY), (own) =>
-      using(open("/", O_PATH | O_DIRECTORY), (root) =>
-        using(open(".", O_PATH | O_DIRECTORY), (workingDirectory) => {
-          setns(namespace, CLONE_NEWNS);
-          try {
-            return step();
-          } finally {
-            setns(own, CLONE_NEWNS);
-            fchdir(root);
-            chroot(".");
-            fchdir(workingDirectory);
-          }
-        }),
-      ),
-    ),
-  );
 }

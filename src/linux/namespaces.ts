@@ -10,6 +10,9 @@ import {
   CLONE_NEWUSER,
   CLONE_NEWUTS,
   NS_GET_NSTYPE,
+  O_DIRECTORY,
+  O_PATH,
+  O_RDONLY,
   SYS_chdir,
   SYS_chroot,
   SYS_fchdir,
@@ -21,6 +24,7 @@ import {
 } from "#abi";
 import { syscall } from "#host";
 import { check } from "./errno.ts";
+import { open, using } from "./fs.ts";
 import { encode } from "./text.ts";
 
 /** The kinds as config.json names them, with their flags and their names under /proc/<pid>/ns. */
@@ -67,4 +71,26 @@ export function fchdir(fd: number): void {
 
 export function chroot(path: string): void {
   check(syscall(SYS_chroot, path), "chroot", path);
+}
+
+/**
+ * Runs `step` in the mount namespace that `enter` goes to, and comes back: setns(2) and unshare(2) change what the root and
+ * the working directory of this process are.
+ */
+export function visitMountNamespace<T>(enter: () => void, step: () => T): T {
+  return using(open("/proc/self/ns/mnt", O_RDONLY), (own) =>
+    using(open("/", O_PATH | O_DIRECTORY), (root) =>
+      using(open(".", O_PATH | O_DIRECTORY), (workingDirectory) => {
+        enter();
+        try {
+          return step();
+        } finally {
+          setns(own, CLONE_NEWNS);
+          fchdir(root);
+          chroot(".");
+          fchdir(workingDirectory);
+        }
+      }),
+    ),
+  );
 }

@@ -30,10 +30,10 @@ export const features = (): Features => ({
     "run.tsrun.version": manifest.version,
     // Names of runc's under which other runtimes tell the same (types/features of runc).
     "io.github.seccomp.libseccomp.version": libseccompVersion(),
-    "org.opencontainers.runc.checkpoint.enabled": "false",
+    "org.opencontainers.runc.checkpoint.enabled": "true",
   },
-  // Properties of the systemd unit.
-  potentiallyUnsafeConfigAnnotations: ["org.systemd.property."],
+  // A file that criu takes its settings from; properties of the systemd unit.
+  potentiallyUnsafeConfigAnnotations: ["org.criu.config", "org.systemd.property."],
 });
 
 const linuxFeatures = (): LinuxFeatures => ({

@@ -87,8 +87,8 @@ const detachedDevices = (linux: Linux, { hasUser }: NamespacePlan, { caller }: C
     : new Map<string, number>();
 
 /** What the mounts depend on beside their own entries. */
-function circumstancesOf(
-  { config, path }: Bundle,
+export function circumstancesOf(
+  { config, path }: Pick<Bundle, "config" | "path">,
   { caller, warn }: Context,
   { hasUser }: NamespacePlan,
   group: string | undefined,

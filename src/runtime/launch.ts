@@ -13,6 +13,7 @@ import type { Construction } from "./construction.ts";
 import type { Context, CreateOptions } from "./context.ts";
 import { serve } from "./conversation.ts";
 import { checkKernel } from "./kernel.ts";
+import { ownStreams } from "./ownStreams.ts";
 import { writePidFile } from "./pidFile.ts";
 import { chooseCgroup } from "./placement.ts";
 import { provide } from "./provision.ts";
@@ -78,9 +79,10 @@ function checkPrivilege({ isUser }: Caller, { hasUser }: NamespacePlan): void {
     });
 }
 
-function initialState(
+/** What is known of a container before anything of it is made. */
+export function initialState(
   { id, noNewKeyring }: CreateOptions,
-  { config, path, rootfs }: Bundle,
+  { config, path, rootfs, process }: Bundle,
 ): StoredState {
   const { poststart, poststop } = config.hooks ?? {};
   return {
@@ -92,6 +94,7 @@ function initialState(
     endsWithProcess:
       config.linux?.namespaces?.some(({ type, path }) => type === "pid" && !path) ?? false,
     ...(noNewKeyring ? { noNewKeyring } : {}),
+    ...(process.terminal ? {} : { streams: ownStreams() }),
     hooks: { ...(poststart ? { poststart } : {}), ...(poststop ? { poststop } : {}) },
   };
 }
@@ -138,7 +141,7 @@ function construct(construction: Construction): Launched {
 }
 
 /** The hooks see the container as it is; so do commands that they run. */
-function runRuntimeHooks({ bundle, directory, state }: Construction): void {
+export function runRuntimeHooks({ bundle, directory, state }: Construction): void {
   const { hooks } = bundle.config;
   const { runHooks } = load(import("../init/hooks.ts"));
   directory.write(state);
@@ -147,7 +150,7 @@ function runRuntimeHooks({ bundle, directory, state }: Construction): void {
 }
 
 /** The first error is the one to report; what goes wrong in undoing is a warning. */
-function undo({ context, directory, state, netDevices }: Construction): void {
+export function undo({ context, directory, state, netDevices }: Construction): void {
   try {
     const { destroy } = load(import("./destroy.ts"));
     const { runPoststopHooks } = load(import("./delete.ts"));

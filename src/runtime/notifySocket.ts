@@ -134,20 +134,33 @@ export class Readiness {
     }
   }
 
-  /** A service manager that does not listen is no reason to stop a container that runs. */
-  #tell(pid: number, afterwards: (manager: number) => void = () => {}): void {
+  #tell(pid: number, afterwards?: (manager: number) => void): void {
     this.#isTold = true;
-    const { notifySocket = "", warn } = this.#context;
-    // A name of the abstract namespace (unix(7)), as sd_notify(3) writes it.
-    const path = notifySocket.startsWith("@") ? `\0${notifySocket.slice(1)}` : notifySocket;
-    try {
-      using(connectTo(path, SOCK_DGRAM), (manager) => {
-        send(manager, encode(`MAINPID=${pid}\nREADY=1`));
-        afterwards(manager);
-      });
-    } catch (error) {
-      warn(`telling ${notifySocket} that the container is ready: ${(error as Error).message}`);
-    }
+    tellReady(this.#context, pid, afterwards);
+  }
+}
+
+/** For a container that was restored: it has said so before, or else never will. `stays`: this process goes on beside it. */
+export function announceRestored(context: Context, { process }: StoredState, stays: boolean): void {
+  if (stays) tellReady(context, getpid());
+  else tellReady(context, process?.pid ?? 0, waitForBarrier);
+}
+
+/** A service manager that does not listen is no reason to stop a container that runs. */
+function tellReady(
+  { notifySocket = "", warn }: Context,
+  pid: number,
+  afterwards: (manager: number) => void = () => {},
+): void {
+  // A name of the abstract namespace (unix(7)), as sd_notify(3) writes it.
+  const path = notifySocket.startsWith("@") ? `\0${notifySocket.slice(1)}` : notifySocket;
+  try {
+    using(connectTo(path, SOCK_DGRAM), (manager) => {
+      send(manager, encode(`MAINPID=${pid}\nREADY=1`));
+      afterwards(manager);
+    });
+  } catch (error) {
+    warn(`telling ${notifySocket} that the container is ready: ${(error as Error).message}`);
   }
 }
 

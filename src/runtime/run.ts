@@ -30,9 +30,18 @@ export function run(context: Context, options: RunOptions): number {
     readiness?.await(launched.state);
     return 0;
   }
+  return attend(context, launched, { readiness, keep: options.keep });
+}
+
+/** Waits in the foreground until the container's process has ended, deletes it, and returns its exit status. */
+export function attend(
+  context: Context,
+  launched: Launched,
+  { readiness, keep = false }: { readiness?: Readiness | undefined; keep?: boolean } = {},
+): number {
   const { supervise } = load(import("./supervise.ts"));
   const ending = supervise(launched.child, launched.terminal, readiness);
-  if (!options.keep) removeEnded(context, launched);
+  if (!keep) removeEnded(context, launched);
   return exitStatus(ending);
 }
 

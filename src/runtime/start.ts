@@ -45,6 +45,16 @@ export function startCreated(
     else directory.close();
     throw error;
   }
+  completeStart(context, directory, state);
+  return readiness;
+}
+
+/** What is left to do when the program runs: gives the lock up, runs the `poststart` hooks and closes the directory. */
+export function completeStart(
+  context: Context,
+  directory: StateDirectory,
+  state: StoredState,
+): void {
   directory.unlock();
   try {
     runPoststartHooks(state);
@@ -54,7 +64,6 @@ export function startCreated(
     throw error;
   }
   directory.close();
-  return readiness;
 }
 
 function runPoststartHooks(state: StoredState): void {

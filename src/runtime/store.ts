@@ -45,6 +45,7 @@ import {
   openAt,
   readBytes,
   readDirectory,
+  readlinkAt,
   renameAt,
   rmdirAt,
   stat,
@@ -84,6 +85,8 @@ export interface StoredState {
   process?: ProcessIdentity;
   /** Whether its processes have the session keyring of their caller (`--no-new-keyring`). */
   noNewKeyring?: boolean;
+  /** What its standard streams were when it was created (ownStreams.ts); absent for a terminal. */
+  streams?: string[];
   /** Those that run after create: config.json may have changed by then. */
   hooks: Pick<Hooks, "poststart" | "poststop">;
 }
@@ -100,6 +103,7 @@ const STAGED_STATE_FILE = "state.json.new";
 export const START_SOCKET = "start.sock";
 const EXEC_LOCK = "exec.lock";
 const CONFIG_FILE = "config.json";
+const CRIU_ROOT = "criu-root";
 const DIRECTORY_MODE = 0o700;
 const FILE_MODE = 0o600;
 
@@ -278,6 +282,16 @@ export class StateDirectory {
     return fd !== undefined && using(fd, () => !flock(fd, LOCK_SH | LOCK_NB));
   }
 
+  /** Makes a directory for criu to find the root filesystem on (criuRoot.ts); returns its path, without links. */
+  makeCriuRoot(): string {
+    mkdirAt(this.fd, CRIU_ROOT, DIRECTORY_MODE);
+    return `${readlinkAt(AT_FDCWD, `/proc/self/fd/${this.fd}`)}/${CRIU_ROOT}`;
+  }
+
+  removeCriuRoot(): void {
+    unless([ENOENT], () => rmdirAt(this.fd, CRIU_ROOT));
+  }
+
   /** Removes the directory; state.json last, so that what is left of an interrupted removal can still be deleted. */
   remove(): void {
     doing(`removing the state directory of ${this.id}`, undefined, () => {
@@ -291,6 +305,7 @@ export class StateDirectory {
           remove();
         } catch (error) {
           if (!isErrno(error, ENOTEMPTY)) throw error;
+          this.removeCriuRoot();
           load(import("./notifySocket.ts")).removeNotifyFolder(this.fd);
           remove();
         }
@@ -366,7 +381,7 @@ const rootRemedy = (cause: unknown): string | undefined =>
 const openRoot = (root: string): number => open(root, O_RDONLY | O_DIRECTORY);
 
 /** mkdir -p; what is made is for the owner only. */
-function makeDirectories(path: string): void {
+export function makeDirectories(path: string): void {
   try {
     mkdirAt(AT_FDCWD, path, DIRECTORY_MODE);
   } catch (error) {

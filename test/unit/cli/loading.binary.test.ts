@@ -13,6 +13,7 @@ test("every command is loaded by its name, and nothing else is", () => {
 
 test("each command has what it calls of the runtime", () => {
   const calls: Readonly<Record<string, readonly (keyof Runtime)[]>> = {
+    checkpoint: ["checkpoint"],
     create: ["create"],
     delete: ["remove"],
     events: ["events"],
@@ -20,6 +21,7 @@ test("each command has what it calls of the runtime", () => {
     kill: ["kill"],
     pause: ["pause"],
     ps: ["processes", "processTable"],
+    restore: ["restore"],
     resume: ["resume"],
     run: ["run"],
     spec: [],

@@ -71,6 +71,11 @@ export function record(argv: readonly string[], failing: () => void = () => {}):
       note("processTable", ...args);
       return [Uint8Array.of(0x50, 0x49, 0x44, 0xff, 0x0a)];
     },
+    checkpoint: (...args) => note("checkpoint", ...args),
+    restore: (...args) => {
+      note("restore", ...args);
+      return CONTAINER_STATUS;
+    },
     features: () => {
       recording.calls.push(["features"]);
       return { ociVersionMin: "1.0.0", ociVersionMax: "1.3.0" };
