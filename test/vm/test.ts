@@ -43,7 +43,8 @@ for (const part of PARTS) cpSync(part, join(JOB, part), { recursive: true });
 
 // The guest has no compiler.
 mkdirSync(join(JOB, "test/vm"), { recursive: true });
-execFileSync("cc", ["-static", "-O2", "-o", join(JOB, "test/vm/syscalls"), "test/vm/syscalls.c"]);
+for (const name of ["syscalls", "perf-event"])
+  execFileSync("cc", ["-static", "-O2", "-o", join(JOB, `test/vm/${name}`), `test/vm/${name}.c`]);
 
 const machine = testsIn("test/vm");
 const integration = testsIn("test/integration");

@@ -23,6 +23,8 @@ export type Feature =
   | "recent runc"
   /** Enabled in the kernel, with apparmor_parser(8). */
   | "AppArmor"
+  /** criu, and a kernel that it can work on. */
+  | "criu"
   /** newuidmap and newgidmap, and ids from 100000 on that they give to the ordinary user of the tests. */
   | "subordinate ids"
   /** cgroup v1 hierarchies beside the cgroup v2 one, which the VM has not. */
@@ -74,6 +76,8 @@ function look(feature: Feature): boolean {
       );
     case "recent runc":
       return succeeds("runc-recent", "--version");
+    case "criu":
+      return succeeds("criu", "check");
     case "AppArmor":
       return succeeds("apparmor_parser", "--version") && succeeds("aa-enabled", "--quiet");
     case "hybrid":

@@ -1,0 +1,218 @@
+/** checkpoint and restore: what a container shares with others outside: its standard streams, its terminal, connections and locks. */
+import assert from "node:assert/strict";
+import { type StdioOptions, spawn, spawnSync } from "node:child_process";
+import { openSync, statSync } from "node:fs";
+import { join } from "node:path";
+import { test } from "node:test";
+import { newFolder, shellBundle } from "./harness/bundle.ts";
+import {
+  checkpoint,
+  checkpointed,
+  count,
+  counter,
+  counts,
+  isGone,
+  remove,
+  restore,
+  restored,
+  run,
+} from "./harness/checkpoint.ts";
+import type { Config } from "./harness/config.ts";
+import { becomes, eventually, failed, succeeded } from "./harness/expect.ts";
+import { leavesNothing, nothingIsLeftAtTheEnd } from "./harness/leftovers.ts";
+import { needs } from "./harness/machine.ts";
+import { newId, tsrun } from "./harness/runtime.ts";
+import { consoleSocket, Terminal } from "./harness/terminal.ts";
+
+nothingIsLeftAtTheEnd();
+
+test("connections over the loopback device go on with --tcp-established", needs("criu"), () => {
+  leavesNothing(() => {
+    const container = counter(
+      `nc -l -p 7000 > /vol/received & sleep 0.5
+       (while :; do echo line; sleep 0.1; done) | nc 127.0.0.1 7000 &`,
+      (config) => {
+        // No file of this machine says more than the options.
+        config.annotations = { "org.criu.config": "" };
+      },
+    );
+    run(container);
+    const received = join(container.volume, "received");
+    const arrives = () => {
+      const before = statSync(received).size;
+      eventually("lines arrive", () => statSync(received).size > before);
+    };
+    arrives();
+    failed(checkpoint(container), /criu fails: .*--tcp-established/, /its log is .*\/dump\.log/);
+    counts(container);
+    arrives();
+    checkpointed(container, ["--tcp-established"]);
+    restored(container, ["--tcp-established"]);
+    arrives();
+    remove(container);
+  });
+});
+
+test("a lock on a file is held again with --file-locks", needs("criu"), () => {
+  leavesNothing(() => {
+    const container = counter("busybox flock /vol/lock sleep 1000 &", (config) => {
+      config.annotations = { "org.criu.config": "" };
+    });
+    run(container);
+    const isFree = () =>
+      spawnSync("flock", ["-n", join(container.volume, "lock"), "true"]).status === 0;
+    eventually("it is held", () => !isFree());
+    failed(checkpoint(container), /criu fails: .*--file-locks/);
+    checkpointed(container, ["--file-locks"]);
+    assert.ok(isFree());
+    restored(container, ["--file-locks"]);
+    assert.ok(!isFree());
+    remove(container);
+  });
+});
+
+const withTerminal = (config: Config): void => {
+  config.process.terminal = true;
+};
+
+const ECHO = 'echo ready; while read -r line; do echo "got <$line>"; done; exit 7';
+
+test("a terminal comes back through the console socket", needs("criu"), async () => {
+  const container = counter(ECHO, withTerminal);
+  const first = consoleSocket();
+  succeeded(
+    tsrun.call(["run", "-d", "--console-socket", first.path, "-b", container.path, container.id]),
+  );
+  first.terminal.shows(/ready/);
+  checkpointed(container);
+  const second = consoleSocket();
+  restored(container, ["--console-socket", second.path]);
+  await second.terminal.type("hello\r");
+  second.terminal.shows(/got <hello>/);
+  remove(container);
+  await second.terminal.ended();
+});
+
+test("and in the foreground, with the exit status", needs("criu"), async () => {
+  const container = counter(ECHO, withTerminal);
+  const first = consoleSocket();
+  succeeded(
+    tsrun.call(["run", "-d", "--console-socket", first.path, "-b", container.path, container.id]),
+  );
+  first.terminal.shows(/ready/);
+  checkpointed(container);
+  const { path, images, id } = container;
+  const terminal = new Terminal(
+    ...["foreground", "33", "101", ...tsrun.command],
+    ...["restore", "-b", path, "--image-path", images, id],
+  );
+  eventually("it runs", () => tsrun.call(["state", id]).status === 0);
+  becomes(id, "running");
+  await terminal.type("hello\r");
+  terminal.shows(/got <hello>/);
+  await terminal.type("\u0004");
+  await terminal.ended();
+  assert.match(terminal.report, /^status 7$/m);
+  assert.ok(isGone(container));
+});
+
+test("a detached restore of a terminal needs somebody at its other end", () => {
+  const container = counter(undefined, withTerminal);
+  failed(restore(container), /nobody would be at its other end/, /--console-socket/);
+});
+
+test("pipes that the restorer has take the place of those that it had", needs("criu"), () => {
+  leavesNothing(() => {
+    const volume = newFolder("volume");
+    const bundle = shellBundle('while read -r line; do echo "got <$line>"; done; exit 5', {});
+    const container = { ...bundle, id: newId(), images: join(volume, "checkpoint"), volume };
+    const { path, id, images } = container;
+    const command = tsrun.command.join(" ");
+    const first = spawn(
+      "sh",
+      ["-c", `sleep 1000 | ${command} run -d -b ${path} ${id} 2>&1 | cat`],
+      {
+        stdio: "ignore",
+        detached: true,
+      },
+    );
+    try {
+      eventually("it runs", () => tsrun.call(["state", id]).status === 0);
+      becomes(id, "running");
+      checkpointed(container);
+    } finally {
+      process.kill(-(first.pid as number), "SIGKILL");
+    }
+    const answer = spawnSync(
+      "sh",
+      ["-c", `echo hello | ${command} restore -b ${path} --image-path ${images} ${id} | cat; `],
+      { encoding: "utf8" },
+    );
+    assert.equal(answer.stdout, "got <hello>\n", answer.stderr);
+    assert.ok(isGone(container));
+  });
+});
+
+test(
+  "in the foreground signals reach it, and its end is the exit status",
+  needs("criu"),
+  async () => {
+    const container = counter("trap 'exit 9' TERM");
+    run(container);
+    checkpointed(container);
+    const { path, images, id } = container;
+    const output = openSync(join(container.volume, "output"), "w");
+    const stdio: StdioOptions = ["ignore", output, output];
+    const child = tsrun.spawn(["restore", "-b", path, "--image-path", images, id], stdio);
+    const ended = new Promise<number | null>((resolve) => child.once("exit", resolve));
+    const saved = count(container);
+    counts(container, saved);
+    child.kill("SIGTERM");
+    assert.equal(await ended, 9);
+    assert.ok(isGone(container));
+  },
+);
+
+test("standard streams on somebody's terminal take --shell-job", needs("criu"), async () => {
+  const container = counter(ECHO);
+  const { path, images, id } = container;
+  const foreground = (...args: string[]) =>
+    new Terminal(...["foreground", "33", "101", ...tsrun.command, ...args]);
+  const first = foreground("run", "-b", path, id);
+  first.shows(/ready/);
+  checkpointed(container, ["--shell-job"]);
+  await first.ended();
+  const second = foreground("restore", "--shell-job", "-b", path, "--image-path", images, id);
+  eventually("it runs", () => tsrun.call(["state", id]).status === 0);
+  becomes(id, "running");
+  await second.type("hello\n");
+  second.shows(/got <hello>/);
+  succeeded(tsrun.call(["kill", id, "KILL"]), "kill");
+  await second.ended();
+  assert.match(second.report, /^status 137$/m);
+});
+
+test(
+  "standard streams that are sockets take --ext-unix-sk, and are the restorer's",
+  needs("criu"),
+  async () => {
+    const container = counter('echo ready; while read -r line; do echo "got <$line>"; done');
+    const { path, images, id } = container;
+    // Node makes pairs of sockets.
+    const first = tsrun.spawn(["run", "-d", "-b", path, id], "pipe");
+    await new Promise((resolve) => first.once("exit", resolve));
+    becomes(id, "running");
+    checkpointed(container, ["--ext-unix-sk"]);
+    const second = tsrun.spawn(
+      ["restore", "--ext-unix-sk", "-b", path, "--image-path", images, id],
+      "pipe",
+    );
+    const answer = new Promise<string>((resolve) =>
+      second.stdout?.once("data", (data: Buffer) => resolve(data.toString())),
+    );
+    second.stdin?.write("hello\n");
+    assert.equal(await answer, "got <hello>\n");
+    succeeded(tsrun.call(["kill", id, "KILL"]), "kill");
+    await new Promise((resolve) => second.once("exit", resolve));
+  },
+);
