@@ -1,9 +1,20 @@
 /** The container's terminal: a pty of its own devpts, its slave on the standard streams and on /dev/console. */
 
 import type { Box } from "@opencontainers-types";
-import { DEVPTS_SUPER_MAGIC, O_NOCTTY, O_RDWR, S_IFCHR, S_IFMT, S_IFREG } from "#abi";
+import {
+  DEVPTS_SUPER_MAGIC,
+  O_DIRECTORY,
+  O_NOCTTY,
+  O_PATH,
+  O_RDWR,
+  RESOLVE_NO_SYMLINKS,
+  RESOLVE_NO_XDEV,
+  S_IFCHR,
+  S_IFMT,
+  S_IFREG,
+} from "#abi";
 import { Failure } from "../failure.ts";
-import { close, dup, filesystemType, openInRoot, stat, using } from "../linux/fs.ts";
+import { close, dup, filesystemType, openAt, openInRoot, stat, using } from "../linux/fs.ts";
 import { attachMount, cloneMount } from "../linux/mount.ts";
 import { openPeer, setControllingTerminal, setWindowSize } from "../linux/tty.ts";
 import { makeFile } from "./inRoot.ts";
@@ -13,14 +24,21 @@ export interface Terminal {
   slave: number;
 }
 
-/** Opens a new pty of the container's own devpts instance; an image's imitation is refused. */
+/**
+ * Opens a new pty of the container's own devpts instance. An image's imitation, or what a container has put in its place, is
+ * refused before it is opened: opening a device may do anything.
+ */
 export function openTerminal(root: number, size: Box | undefined): Terminal {
-  const master = openInRoot(root, "/dev/pts/ptmx", O_RDWR | O_NOCTTY);
-  if (filesystemType(master) !== DEVPTS_SUPER_MAGIC)
-    throw new Failure("a terminal needs a devpts filesystem on /dev/pts", {
-      pointer: "/process/terminal",
-      hint: 'add a mount of type "devpts" on /dev/pts, or set process.terminal to false',
+  const master = using(openInRoot(root, "/dev/pts", O_PATH | O_DIRECTORY), (pts) => {
+    if (filesystemType(pts) !== DEVPTS_SUPER_MAGIC)
+      throw new Failure("a terminal needs a devpts filesystem on /dev/pts", {
+        pointer: "/process/terminal",
+        hint: 'add a mount of type "devpts" on /dev/pts, or set process.terminal to false',
+      });
+    return openAt(pts, "ptmx", O_RDWR | O_NOCTTY, {
+      resolve: RESOLVE_NO_XDEV | RESOLVE_NO_SYMLINKS,
     });
+  });
   const slave = openPeer(master);
   if (size) setWindowSize(slave, { rows: Number(size.height), columns: Number(size.width) });
   return { master, slave };

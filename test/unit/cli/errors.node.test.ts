@@ -56,7 +56,10 @@ test("--debug logs each step, and the stack of an error", () => {
 
 test("without a file, what --debug and --log-format=json ask for goes to standard error", () => {
   const json = record(["--log-format", "json", "run", "c"], fail(new Failure("mounting /x")));
-  assert.match(json.stderr, /^\{"level":"error","msg":"mounting \/x","time":"[^"]+"\}\n$/);
+  assert.match(
+    json.stderr,
+    /^\{"level":"error","msg":"mounting \/x","time":"[^"]+","error":\{"message":"mounting \/x"\}\}\n$/,
+  );
   const text = record(["--debug", "start", "c"], fail(new Failure("mounting /x")));
   assert.match(
     text.stderr,
