@@ -13,7 +13,7 @@ import { blockSignals } from "../linux/signals.ts";
 import type { Context } from "./context.ts";
 import { serve } from "./conversation.ts";
 import { bearExec } from "./execBirth.ts";
-import { type ExecutedProcess, processOf } from "./execProcess.ts";
+import { type ExecutedProcess, placed, processOf } from "./execProcess.ts";
 import { type ExecTarget, openTarget, openTargetGroup } from "./execTarget.ts";
 import { awaitExecution } from "./execution.ts";
 import { checkKernel } from "./kernel.ts";
@@ -48,13 +48,18 @@ export function exec(context: Context, id: string, options: ExecOptions): number
   checkKernel();
   // Signals that come from now on are for the process; they wait until there is one.
   if (!options.detach) blockSignals();
-  const { child, terminal } = launch(
-    context,
-    openTarget(context, id, options.ignorePaused),
-    options,
-  );
+  const { child, terminal } = enter(context, id, options);
   if (options.detach) return 0;
   return exitStatus(load(import("./supervise.ts")).supervise(child, terminal));
+}
+
+function enter(context: Context, id: string, options: ExecOptions): Launched {
+  const target = openTarget(context, id, options.ignorePaused);
+  try {
+    return launch(context, target, options);
+  } catch (error) {
+    throw placed(error, options.process);
+  }
 }
 
 interface Launched {

@@ -1,7 +1,7 @@
 /** Which process `exec` runs: what config.json says of the container's own, with what was asked for on the command line. */
 import type { LinuxCapabilities, Process, Spec } from "@opencontainers-types";
 import { readProcess } from "../../spec/part.ts";
-import { doing } from "../failure.ts";
+import { doing, Failure } from "../failure.ts";
 
 /** What the options of `exec` say of the process. */
 export interface ProcessChanges {
@@ -75,4 +75,25 @@ function withCapabilities(sets: LinuxCapabilities, added: readonly string[]): Li
     permitted: and(sets.permitted),
     ...(sets.inheritable ? { ambient: and(sets.ambient) } : {}),
   };
+}
+
+/** What options can change. */
+const CHANGEABLE = ["args", "cwd", "env", "terminal", "user", "capabilities"];
+
+/**
+ * An error that points into `process` is told with the place where that really is: in the document, or, for what options
+ * change, nowhere in config.json.
+ */
+export function placed(error: unknown, wanted: ExecutedProcess): unknown {
+  if (!(error instanceof Failure)) return error;
+  const [, part, member = ""] = error.pointer?.split("/") ?? [];
+  if (part !== "process") return error;
+  const { doing, pointer = "", hint, kind, errno } = error;
+  if ("args" in wanted)
+    return CHANGEABLE.includes(member) ? new Failure(doing, { hint, kind, errno }) : error;
+  return new Failure(`${doing} (${wanted.path} ${pointer.slice("/process".length)})`, {
+    hint,
+    kind,
+    errno,
+  });
 }

@@ -38,6 +38,7 @@ export function openTarget(context: Context, id: string, ignorePaused: boolean):
   const isRefused = status === "paused" ? !ignorePaused : status === "creating";
   if (!state || status === "stopped" || isRefused)
     throw new Failure(`cannot exec in a ${status} container: ${id}`, {
+      kind: "container-status",
       hint: status === "paused" ? "resume it first, or use --ignore-paused" : undefined,
     });
   // It was checked when the container was made, and nobody else can write there.
@@ -57,7 +58,7 @@ export function openTarget(context: Context, id: string, ignorePaused: boolean):
   };
   // Last, so that what was opened by its pid is surely its.
   if (pidfd === undefined || livingProcess(state) === undefined)
-    throw new Failure(`cannot exec in a stopped container: ${id}`);
+    throw new Failure(`cannot exec in a stopped container: ${id}`, { kind: "container-status" });
   return target;
 }
 
