@@ -3,7 +3,6 @@
  * container may be hostile: until execve nobody in it may look into this process (it is not dumpable), and nothing of the
  * container's files is followed out of them.
  */
-import type { User } from "@opencontainers-types";
 import { CLONE_NEWPID, CLONE_PARENT, O_DIRECTORY } from "#abi";
 import { load } from "#host";
 import { doing } from "../failure.ts";
@@ -67,7 +66,7 @@ function prepare(plan: ExecPlan, enter: (plan: ExecPlan) => void): Ready {
   setFinalAffinity(plan);
   const labels = openLabels(process, proc);
   enter(plan);
-  if (plan.hasUser) becomeNamespaceRoot(process.user);
+  if (plan.hasUser) becomeNamespaceRoot(plan);
   const root = openPath("/", O_DIRECTORY);
   const terminal = process.terminal
     ? load(import("./console.ts")).openTerminal(root, process.consoleSize)
@@ -79,8 +78,9 @@ function prepare(plan: ExecPlan, enter: (plan: ExecPlan) => void): Ready {
   return becomeProcess(plan, root, terminal, labels);
 }
 
-function becomeNamespaceRoot(user: User = { uid: 0, gid: 0 }): void {
-  load(import("./userNamespace.ts")).becomeNamespaceRoot(user);
+function becomeNamespaceRoot({ process, keepsGroups }: ExecPlan): void {
+  const { user = { uid: 0, gid: 0 } } = process;
+  load(import("./userNamespace.ts")).becomeNamespaceRoot(user, keepsGroups);
 }
 
 /**

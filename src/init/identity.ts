@@ -80,14 +80,18 @@ function eachLimit(
   });
 }
 
+/** Whether the caller's supplementary groups are to stay: `podman run --group-add keep-groups` asks so, and crun(1) says how. */
+export const keepsGroups = (annotations: Readonly<Record<string, string>> = {}): boolean =>
+  (annotations["run.oci.keep_original_groups"] ?? "0") !== "0";
+
 /**
  * Becomes the user. The permitted capabilities survive until the sets of config.json replace them (PR_SET_KEEPCAPS);
  * groups change first, while there is the privilege for it.
  */
-export function becomeUser({ uid, gid, additionalGids = [] }: User): void {
+export function becomeUser({ uid, gid, additionalGids = [] }: User, keepsGroups: boolean): void {
   doing(`becoming user ${uid}:${gid}`, "/process/user", () => {
     prctl(PR_SET_KEEPCAPS, 1);
-    if (!setGroups(additionalGids)) refuseGroups(additionalGids);
+    if (!keepsGroups && !setGroups(additionalGids)) refuseGroups(additionalGids);
     setGid(gid);
     setUid(uid);
     prctl(PR_SET_KEEPCAPS, 0);

@@ -178,7 +178,10 @@ function settleInUserNamespace(plan: InitPlan): Sources | undefined {
   const sources = plan.opensSources
     ? openSources(plan.sources)
     : (receiveSources(plan.sources, plan.channel) ?? exit(1));
-  load(import("./userNamespace.ts")).becomeNamespaceRoot(plan.process.user ?? { uid: 0, gid: 0 });
+  load(import("./userNamespace.ts")).becomeNamespaceRoot(
+    plan.process.user ?? { uid: 0, gid: 0 },
+    plan.keepsGroups,
+  );
   return sources;
 }
 

@@ -43,6 +43,8 @@ export interface ProcessPlan {
   seccomp: Filter | undefined;
   /** The name of its session keyring; undefined for that of its caller. */
   keyring: string | undefined;
+  /** Whether it has the supplementary groups of its caller, and not those of process.user. */
+  keepsGroups: boolean;
   preserveFds: number;
   /** The soft limit of descriptors to go back to, if it was raised. */
   openFiles: bigint | undefined;
@@ -90,7 +92,7 @@ export function becomeProcess(
   );
   const env = environmentOf([...(process.env ?? []), ...plan.variables], root, user.uid);
   const entered = enterWorkingDirectory(root, process.cwd, [EACCES]);
-  becomeUser(user);
+  becomeUser(user, plan.keepsGroups);
   if (!entered) enterWorkingDirectory(root, process.cwd, []);
   verifyWorkingDirectory(process.cwd);
   const retained = plan.seccomp

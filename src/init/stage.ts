@@ -32,6 +32,7 @@ export type ToStage = { type: "proceed" };
 export function runStage(
   plan: OpenedStage,
   user: User | undefined,
+  keepsGroups: boolean,
   channel: Channel<ToStage, FromStage>,
   bear: () => Child,
 ): never {
@@ -41,7 +42,7 @@ export function runStage(
     channel.send({ type: "separated" });
     // Without a creator there is nobody to be a container for.
     if (channel.receive() === undefined) return exit(1);
-    if (user) load(import("./userNamespace.ts")).becomeNamespaceRoot(user);
+    if (user) load(import("./userNamespace.ts")).becomeNamespaceRoot(user, keepsGroups);
     return reportBirth(channel, bear);
   } catch (error) {
     return failThrough(channel, error);

@@ -30,12 +30,13 @@ export function planSources(
 /**
  * The process's part, once its ids are mapped: it was born as a user of the host and becomes the namespace's root, or the
  * container's user, if root is not mapped (EINVAL; as with crun, for `podman run --userns=keep-id`). From here on it is
- * nobody of the host: no id and no group of its creator is left. It keeps the capabilities that it has had in the
+ * nobody of the host: no id and no group of its creator is left, but for the groups that it was
+ * asked to keep. It keeps the capabilities that it has had in the
  * namespace since its birth.
  */
-export function becomeNamespaceRoot({ uid, gid }: User): void {
+export function becomeNamespaceRoot({ uid, gid }: User, keepsGroups: boolean): void {
   doing("becoming root of the user namespace", "/linux/uidMappings", () => {
-    setGroups([]);
+    if (!keepsGroups) setGroups([]);
     orElse(setGid, 0, gid);
     orElse(setUid, 0, uid);
     // A change of the user sets it anew, to fs.suid_dumpable (prctl(2)).

@@ -5,6 +5,7 @@ import { load } from "#host";
 import { Failure } from "../failure.ts";
 import { planCapabilities } from "../init/capabilities.ts";
 import { openChannel } from "../init/channel.ts";
+import { keepsGroups } from "../init/identity.ts";
 import { hostId } from "../init/idMappings.ts";
 import { keyringOf } from "../init/process.ts";
 import { openProcRoot, processStatus } from "../linux/proc.ts";
@@ -85,6 +86,7 @@ function launch(context: Context, target: ExecTarget, options: ExecOptions): Lau
     capabilities,
     seccomp: seccomp?.filter,
     keyring: state.noNewKeyring ? undefined : keyringOf(state.id),
+    keepsGroups: keepsGroups(config.annotations),
     preserveFds: options.preserveFds,
     openFiles: undefined,
     variables: [],

@@ -4,6 +4,7 @@ import { load } from "#host";
 import { hierarchyMountPoint } from "../cgroup/hierarchy.ts";
 import { planCapabilities } from "../init/capabilities.ts";
 import type { InitEnd } from "../init/channel.ts";
+import { keepsGroups } from "../init/identity.ts";
 import type { InitPlan } from "../init/init.ts";
 import { type MountCircumstances, planMounts } from "../init/mountPlan.ts";
 import { type NamespacePlan, openNamespaces } from "../init/namespaces.ts";
@@ -69,6 +70,7 @@ export function planInit(
     linux: config.linux ?? {},
     noPivot: options.noPivot,
     keyring: options.noNewKeyring ? undefined : keyringOf(state.id),
+    keepsGroups: keepsGroups(config.annotations),
     preserveFds: options.preserveFds,
     variables: [
       ...(options.listenFds > 0

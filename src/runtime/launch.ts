@@ -37,6 +37,8 @@ export interface Launched {
 export function launch(context: Context, options: CreateOptions, foreground: boolean): Launched {
   checkKernel();
   const bundle = openBundle(options.bundle);
+  if (bundle.config.annotations)
+    load(import("./annotations.ts")).checkAnnotations(bundle.config, context.warn);
   checkMachine(bundle.config);
   checkTerminal(bundle.process.terminal ?? false, options.consoleSocket, foreground);
   const namespaces = planNamespaces(bundle.config.linux?.namespaces ?? []);

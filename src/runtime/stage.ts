@@ -4,6 +4,7 @@ import { CLONE_NEWTIME, O_WRONLY } from "#abi";
 import { load } from "#host";
 import { doing, Failure } from "../failure.ts";
 import { type Channel, openChannel } from "../init/channel.ts";
+import { keepsGroups } from "../init/identity.ts";
 import { openNamespaces, type StagePlan } from "../init/namespaces.ts";
 import { type FromStage, type OpenedStage, runStage, type ToStage } from "../init/stage.ts";
 import { close, using } from "../linux/fs.ts";
@@ -25,11 +26,12 @@ export function bearByStage(
   bear: () => Child,
 ): Child {
   const { hasUser } = construction.namespaces;
-  const user = hasUser ? (construction.bundle.process.user ?? { uid: 0, gid: 0 }) : undefined;
+  const { config, process } = construction.bundle;
+  const user = hasUser ? (process.user ?? { uid: 0, gid: 0 }) : undefined;
   try {
     return bearBy(
       group,
-      (channel) => runStage(plan, user, channel, bear),
+      (channel) => runStage(plan, user, keepsGroups(config.annotations), channel, bear),
       (stage) => setUp(construction, plan, stage),
     );
   } finally {

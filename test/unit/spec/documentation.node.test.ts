@@ -1,6 +1,6 @@
 /**
  * docs/config.md has one row for each property of config.json that the schemas know, for each word that stands for
- * something by itself, and for each mount option; and every row names tests that there are.
+ * something by itself, for each mount option and each annotation of crun's; and every row names tests that there are.
  */
 import { deepEqual, ok } from "node:assert/strict";
 import { existsSync, readFileSync } from "node:fs";
@@ -8,6 +8,7 @@ import { join } from "node:path";
 import { describe, it } from "node:test";
 import type { SchemaNode } from "../../../spec/schema-node.ts";
 import { knownMountOptions } from "../../../src/init/mountOptions.ts";
+import { ANNOTATIONS } from "../../../src/runtime/annotations.ts";
 import { configSchema, resolve } from "./generated/schema.ts";
 
 const root = join(import.meta.dirname, "../../..");
@@ -33,6 +34,7 @@ const rows: Row[] = readFileSync(join(root, "docs/config.md"), "utf8")
   });
 
 const OPTIONS = "Mount options";
+const EXTENSIONS = "Annotations of crun";
 const firstCells = (wanted: (section: string) => boolean): string[] =>
   rows.flatMap(({ section, cells }) => (wanted(section) ? expanded(cells[0] as string) : []));
 
@@ -66,11 +68,21 @@ describe("docs/config.md", () => {
   it("has one row for each property and each word, and no other", () => {
     const wanted = properties(configSchema, "");
     ok(wanted.length > 300, `${wanted.length} properties`);
-    deepEqual(firstCells((section) => section !== OPTIONS).sort(), wanted.sort());
+    deepEqual(
+      firstCells((section) => section !== OPTIONS && section !== EXTENSIONS).sort(),
+      wanted.sort(),
+    );
   });
 
   it("has one row for each mount option, and no other", () => {
     deepEqual(firstCells((section) => section === OPTIONS).sort(), knownMountOptions().sort());
+  });
+
+  it("has one row for each annotation of crun's, and no other", () => {
+    deepEqual(
+      firstCells((section) => section === EXTENSIONS).sort(),
+      Object.keys(ANNOTATIONS).sort(),
+    );
   });
 
   it("has no empty cell", () => {
