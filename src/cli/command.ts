@@ -4,6 +4,7 @@ import type { CheckpointOptions } from "../runtime/checkpoint.ts";
 import type { Context, CreateOptions, RunOptions } from "../runtime/context.ts";
 import type { ContainerEvent, EventsOptions } from "../runtime/events.ts";
 import type { ExecOptions } from "../runtime/exec.ts";
+import type { Schemata } from "../runtime/intelRdt.ts";
 import type { RestoreOptions } from "../runtime/restore.ts";
 import type { ContainerState } from "../runtime/state.ts";
 import type { GlobalFlags } from "./globals.ts";
@@ -24,6 +25,7 @@ export interface Runtime {
   resume: (context: Context, id: string) => void;
   /** `document` is JSON in the form of linux.resources. */
   update: (context: Context, id: string, document: string) => void;
+  updateIntelRdt: (context: Context, id: string, schemata: Schemata) => void;
   events: (
     context: Context,
     id: string,

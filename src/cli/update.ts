@@ -13,7 +13,7 @@ export const update: Command<UpdateFlags> = {
   arguments: ["<container-id>"],
   options: {
     "-r, --resources <path>":
-      'file with the resources to update, "-" for standard input; no other option counts then',
+      'file with the resources to update, "-" for standard input; beside it only those of Intel RDT count',
     "--blkio-weight <weight>": "weight of block I/O, from 10 to 1000",
     "--cpu-period <microseconds>": "the period that the quota is for",
     "--cpu-quota <microseconds>": "CPU time in a period; -1 for no limit",
@@ -30,8 +30,10 @@ export const update: Command<UpdateFlags> = {
     "--memory-reservation <bytes>": "memory that is left alone while others have more than theirs",
     "--memory-swap <bytes>": "limit of memory and swap together; -1 for no limit of swap",
     "--pids-limit <number>": "most processes and threads; -1 for no limit",
-    "--l3-cache-schema <schema>": "Intel RDT/CAT: not supported yet",
-    "--mem-bw-schema <schema>": "Intel RDT/MBA: not supported yet",
+    "--l3-cache-schema <schema>":
+      "what it may use of the level 3 caches, a line of resctrl: L3:0=f",
+    "--mem-bw-schema <schema>":
+      "what it may use of the memory bandwidth, a line of resctrl: MB:0=50",
   },
   details: `${EXISTING_CONTAINER}
 
@@ -41,12 +43,19 @@ A file has the form of linux.resources in config.json:
 
     { "memory": { "limit": 536870912 }, "cpu": { "shares": 512, "cpus": "0-1" } }`,
   execute({ runtime, context }, [id = ""], flags) {
-    if (flags["l3CacheSchema"] || flags["memBwSchema"])
-      throw new Failure("Intel RDT is not supported by this version of tsrun");
     const path = flags["resources"];
     if (!path && (flags["kernelMemory"] || flags["kernelMemoryTcp"]))
       context.warn("kernel memory is not limited by itself: --kernel-memory is ignored");
-    runtime.update(context, id, path ? read(path) : toDocument(flags));
+    const { l3CacheSchema, memBwSchema } = flags;
+    const schemata = {
+      ...(l3CacheSchema ? { l3CacheSchema } : {}),
+      ...(memBwSchema ? { memBwSchema } : {}),
+    };
+    const document = path ? read(path) : toDocument(flags);
+    const isForCaches = Object.keys(schemata).length > 0;
+    // Caches are no matter of its cgroup, which it may not have.
+    if (!isForCaches || document !== NO_RESOURCES) runtime.update(context, id, document);
+    if (isForCaches) runtime.updateIntelRdt(context, id, schemata);
     return 0;
   },
 };
@@ -57,6 +66,9 @@ function read(path: string): string {
     path === "-" ? readAll(0) : using(open(path, O_RDONLY), readAll),
   );
 }
+
+/** The document of no option. */
+const NO_RESOURCES = "{}";
 
 type Member = [section: keyof LinuxResources, name: string, value: (text: string) => unknown];
 

@@ -6,6 +6,7 @@
 import type { LinuxIntelRdt } from "@opencontainers-types";
 import {
   ENOENT,
+  ESRCH,
   F_DUPFD_CLOEXEC,
   O_DIRECTORY,
   O_NOFOLLOW,
@@ -13,6 +14,7 @@ import {
   O_WRONLY,
   RDTGROUP_SUPER_MAGIC,
 } from "#abi";
+import { cgroupProcesses } from "../cgroup/group.ts";
 import { doing, Failure, type FailureDetails } from "../failure.ts";
 import { unless } from "../linux/errno.ts";
 import {
@@ -20,6 +22,7 @@ import {
   fcntl,
   filesystemType,
   findAt,
+  listDirectory,
   mkdirAt,
   open,
   openAt,
@@ -32,6 +35,7 @@ import {
 import { mountInfo } from "../linux/proc.ts";
 import type { Child } from "../linux/process.ts";
 import type { Construction } from "./construction.ts";
+import type { StateDirectory, StoredState } from "./store.ts";
 
 /** What is remembered of a container's group. */
 export interface ResctrlGroup {
@@ -44,6 +48,9 @@ export interface ResctrlGroup {
   /** Whether it holds a monitoring group of the container's id. */
   isMonitored?: boolean;
 }
+
+/** What `update` may change. */
+export type Schemata = Pick<LinuxIntelRdt, "l3CacheSchema" | "memBwSchema">;
 
 const DEFAULT_GROUP = "/";
 const POINTER = "/linux/intelRdt";
@@ -91,6 +98,41 @@ export function applyIntelRdt(intelRdt: LinuxIntelRdt, construction: Constructio
   );
 }
 
+/** Allocates a running container other caches and memory bandwidth. Throws a Failure. */
+export function changeIntelRdt(
+  schemata: Schemata,
+  directory: StateDirectory,
+  state: StoredState,
+): void {
+  checkIntelRdt(schemata);
+  const root = openResctrl();
+  if (root === undefined) throw new Error("the resctrl filesystem is not mounted any more");
+  using(root, () =>
+    changeResctrl(
+      root,
+      directory.id,
+      schemata,
+      state.resctrl,
+      () => tasksOf(state),
+      (group) => {
+        state.resctrl = group;
+        directory.write(state);
+      },
+    ),
+  );
+}
+
+/** All threads: those of a container without a group are in the one of whoever made it. */
+function tasksOf({ cgroup, process }: StoredState): number[] {
+  const first = process ? [process.pid] : [];
+  const processes = cgroup === undefined ? first : cgroupProcesses(cgroup);
+  return processes.flatMap((pid) =>
+    (unless([ENOENT, ESRCH], () => listDirectory(`/proc/${pid}/task`)) ?? []).map(({ name }) =>
+      Number(name),
+    ),
+  );
+}
+
 /** Removes what was made for a container. With the filesystem all its groups have gone. */
 export function removeResctrl(id: string, group: ResctrlGroup): void {
   const root = openResctrl();
@@ -122,6 +164,37 @@ export function joinResctrl(
     record(recorded);
     using(openDirectory(group, path), (monitoring) => moveTask(root, monitoring, pid));
   });
+}
+
+/**
+ * Writes the schemata of the group that a container is in. One that is in none gets one of its own, as with runc, with all
+ * of its `tasks`. Throws a Failure.
+ */
+export function changeResctrl(
+  root: number,
+  id: string,
+  schemata: Schemata,
+  present: ResctrlGroup | undefined,
+  tasks: () => readonly number[],
+  record: (group: ResctrlGroup) => void,
+): void {
+  if (present) {
+    using(openPresent(root, present), (group) => writeSchemata(root, group, schemata));
+    return;
+  }
+  using(findOrMakeGroup(root, schemata, { name: id, isOwn: false }, record), (group) => {
+    writeSchemata(root, group, schemata);
+    // What ends meanwhile needs no cache, and what begins inherits its parent's group.
+    for (const task of tasks()) unless([ESRCH], () => writeTask(group, task));
+  });
+}
+
+function openPresent(root: number, { name, inode }: ResctrlGroup): number {
+  if (name === DEFAULT_GROUP) return fcntl(root, F_DUPFD_CLOEXEC);
+  const found = findAt(root, name, O_RDONLY | O_DIRECTORY | O_NOFOLLOW);
+  if (found !== undefined && (inode === undefined || stat(found).ino === inode)) return found;
+  if (found !== undefined) close(found);
+  throw new Failure(`the resctrl group ${name} of the container is gone`);
 }
 
 /** A directory of the filesystem's own, which has no links. */
@@ -175,9 +248,12 @@ function writeSchemata(root: number, group: number, intelRdt: LinuxIntelRdt): vo
 
 function moveTask(root: number, group: number, pid: number): void {
   attempt(root, "putting the process into its resctrl group", "closID", () =>
-    writeText("tasks", String(pid), O_WRONLY, group),
+    writeTask(group, pid),
   );
 }
+
+const writeTask = (group: number, task: number): void =>
+  writeText("tasks", String(task), O_WRONLY, group);
 
 /** A step of which the kernel says in a file why it has failed. */
 function attempt(root: number, what: string, member: string, step: () => void): void {

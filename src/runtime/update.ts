@@ -1,10 +1,12 @@
 /** `update`: an existing container is limited to other resources. */
 import type { LinuxResources } from "@opencontainers-types";
+import { load } from "#host";
 import { readResources } from "../../spec/part.ts";
 import { refuseBelowUsage } from "../cgroup/resources/memory.ts";
 import { planResources, type ResourcePlan } from "../cgroup/resources/plan.ts";
 import { doing, Failure } from "../failure.ts";
 import type { Context } from "./context.ts";
+import type { Schemata } from "./intelRdt.ts";
 import { changedResources, mergeResources, restoredResources } from "./mergeResources.ts";
 import { inOwnGroup } from "./ownGroup.ts";
 import { livingProcess } from "./process.ts";
@@ -26,6 +28,18 @@ export function update(context: Context, id: string, document: string): void {
     directory.write({ ...state, resources });
   } catch (error) {
     throw inUpdate(`updating the resources of the container ${id}`, error);
+  }
+  directory.close();
+}
+
+/** Allocates caches and memory bandwidth anew. Throws a Failure. */
+export function updateIntelRdt(context: Context, id: string, schemata: Schemata): void {
+  const { directory, state, status } = openForChange(context.root, id);
+  try {
+    if (!state || status === "stopped") throw new Failure("it has stopped");
+    load(import("./intelRdt.ts")).changeIntelRdt(schemata, directory, state);
+  } catch (error) {
+    throw inUpdate(`updating the caches of the container ${id}`, error);
   }
   directory.close();
 }

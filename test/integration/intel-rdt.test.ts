@@ -5,7 +5,7 @@
 import { existsSync } from "node:fs";
 import { test } from "node:test";
 import { makeBundle } from "./harness/bundle.ts";
-import { failed } from "./harness/expect.ts";
+import { failed, succeeded } from "./harness/expect.ts";
 import { leavesNothing, nothingIsLeftAtTheEnd } from "./harness/leftovers.ts";
 import { newId, tsrun } from "./harness/runtime.ts";
 
@@ -32,3 +32,15 @@ for (const [intelRdt, pattern] of CONFIGS)
     });
     leavesNothing(() => failed(tsrun.call(["run", "--bundle", path, newId()]), pattern));
   });
+
+test("update of caches is refused, by the reason, and changes nothing", without, () => {
+  const id = newId();
+  const { path } = makeBundle(["sleep", "300"]);
+  succeeded(tsrun.call(["create", "--bundle", path, id], { input: "" }));
+  for (const option of ["--l3-cache-schema=L3:0=f", "--mem-bw-schema=MB:0=50"])
+    failed(
+      tsrun.call(["update", option, id]),
+      new RegExp(`updating the caches of the container ${id}: no resctrl filesystem is mounted`),
+    );
+  succeeded(tsrun.call(["delete", "--force", id]));
+});

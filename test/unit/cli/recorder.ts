@@ -59,6 +59,7 @@ export function record(argv: readonly string[], failing: () => void = () => {}):
     pause: (...args) => note("pause", ...args),
     resume: (...args) => note("resume", ...args),
     update: (...args) => note("update", ...args),
+    updateIntelRdt: (...args) => note("updateIntelRdt", ...args),
     events: (context, id, options, tell) => {
       note("events", context, id, options);
       tell({ type: "oom", id });

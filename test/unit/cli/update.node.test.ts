@@ -35,6 +35,19 @@ describe("options", () => {
     });
 });
 
+test("the options of Intel RDT are told by themselves, and the others beside them", () => {
+  const line = "update --l3-cache-schema L3:0=f --mem-bw-schema MB:0=50 c";
+  const told = ["updateIntelRdt", "c", { l3CacheSchema: "L3:0=f", memBwSchema: "MB:0=50" }];
+  deepEqual(record(line.split(" ")).calls, [told]);
+  deepEqual(record(`${line} --memory 5`.split(" ")).calls, [
+    ["update", "c", '{"memory":{"limit":5}}'],
+    told,
+  ]);
+  deepEqual(record(["update", "c", "--mem-bw-schema=MB:0=10"]).calls, [
+    ["updateIntelRdt", "c", { memBwSchema: "MB:0=10" }],
+  ]);
+});
+
 const wrong: [line: string, message: RegExp][] = [
   ["update c --memory 5x", /--memory: "5x" is not a number of bytes/],
   ["update c --memory -2", /--memory: "-2" is not a number of bytes/],
@@ -42,8 +55,6 @@ const wrong: [line: string, message: RegExp][] = [
   ["update c --cpu-share 1.5", /--cpu-share: "1\.5" is not a whole number/],
   ["update c --cpu-rt-period x", /--cpu-rt-period: "x" is not a whole number/],
   ["update c --pids-limit 0x10", /--pids-limit: "0x10" is not a whole number/],
-  ["update c --l3-cache-schema a", /Intel RDT/],
-  ["update c --mem-bw-schema a", /Intel RDT/],
   ["update c -r /nonexistent", /reading the resources from \/nonexistent: .*ENOENT/],
   ["update", /container-id/],
   ["update c d", /too many arguments/],

@@ -19,6 +19,7 @@ import {
   writeText,
 } from "../../../src/linux/fs.ts";
 import {
+  changeResctrl,
   checkIntelRdt,
   joinResctrl,
   leaveResctrl,
@@ -253,3 +254,65 @@ for (const closID of [".", "..", "a/b", "/a", "a\0"])
   test(`${JSON.stringify(closID)} is no name of a group`, () => {
     equal(failureOf(() => checkIntelRdt({ closID })).pointer, "/linux/intelRdt/closID");
   });
+
+describe("update", () => {
+  const schemata = { l3CacheSchema: "L3:0=f", memBwSchema: "MB:0=50" };
+
+  test("the container's group gets other schemata", () => {
+    inResctrl((root) => {
+      const fail = () => {
+        throw new Error("nothing is to be made or moved");
+      };
+      const present = { name: "gold", isOwn: false };
+      changeResctrl(root, ID, schemata, present, fail, fail);
+      equal(readText("gold/schemata", root).startsWith("L3:0=f\nMB:0=50\n"), true);
+    });
+  });
+
+  test("a group that has been made anew is another's", () => {
+    inResctrl((root) => {
+      let message = "";
+      try {
+        const other = { name: "gold", isOwn: true, inode: 1 };
+        changeResctrl(
+          root,
+          ID,
+          schemata,
+          other,
+          () => [],
+          () => {},
+        );
+      } catch (error) {
+        message = (error as Failure).message;
+      }
+      equal(message, "the resctrl group gold of the container is gone");
+    });
+  });
+
+  test("a container without a group gets one, with all its tasks; it goes with delete", () => {
+    inResctrl((root) => {
+      const recorded: ResctrlGroup[] = [];
+      changeResctrl(
+        root,
+        ID,
+        schemata,
+        undefined,
+        () => [PID],
+        (group) => {
+          recorded.push({ ...group });
+          // What the kernel does, once the directory is there.
+          if (group.inode !== undefined) using(openAt(root, ID, O_RDONLY | O_DIRECTORY), fillGroup);
+        },
+      );
+      deepEqual(
+        recorded.map(({ name, isOwn, inode }) => [name, isOwn, inode !== undefined]),
+        [
+          [ID, true, false],
+          [ID, true, true],
+        ],
+      );
+      equal(readText(`${ID}/tasks`, root), String(PID));
+      equal(readText(`${ID}/schemata`, root).startsWith("L3:0=f\nMB:0=50\n"), true);
+    });
+  });
+});
