@@ -11,8 +11,9 @@ import { withProcess } from "./process.ts";
 import { StateDirectory } from "./store.ts";
 
 /**
- * Sends a signal. With `all`, to every process of the container's cgroup, also when its first one has ended. Throws a
- * Failure when there is no process to get it.
+ * Sends a signal to the first process, and with `all` to every process of the container's cgroup, also when the first one
+ * has ended. So does SIGKILL where there is no PID namespace of the container's own, with which the kernel would end the
+ * others: as with runc since 1.2. Throws a Failure when there is no process to get it, and not all were meant.
  */
 export function kill(
   context: Context,
@@ -23,9 +24,10 @@ export function kill(
   const state = StateDirectory.get(context.root, id).read();
   if (all && state && state.cgroup === undefined)
     context.warn(`${id} has no cgroup, so that only its first process is known`);
-  const cgroup = all && state ? ownCgroup(state) : undefined;
+  const isForAll = all || (signal === SIGKILL && state?.endsWithProcess === false);
+  const cgroup = isForAll && state ? ownCgroup(state) : undefined;
   if (cgroup !== undefined) killAll(cgroup, signal);
-  else if (!state || !withProcess(state, (pidfd) => sendSignal(pidfd, signal)))
+  else if (!state || (!withProcess(state, (pidfd) => sendSignal(pidfd, signal)) && !all))
     throw new Failure(`container not running: ${id} has no process`, { kind: "container-status" });
 }
 

@@ -272,6 +272,59 @@ test("kill --all reaches every process of the container", () => {
   });
 });
 
+test("SIGKILL reaches all of a container that shares the PID namespace, its end notwithstanding", () => {
+  const bundle = shellBundle("sleep 300 & sleep 300 & sleep 0.1", {
+    edit: (config) => shareNamespace(config, "pid"),
+  });
+  leavesNothing(() => {
+    const id = create(bundle.path);
+    succeeded(tsrun.call(["start", id]));
+    becomes(id, "stopped");
+    failed(tsrun.call(["kill", id, "TERM"]), /container not running/);
+    assert.equal(pidsOf(id).length, 2);
+    succeeded(tsrun.call(["kill", id, "KILL"]));
+    eventually("no process is left", () => pidsOf(id).length === 0);
+    succeeded(tsrun.call(["delete", id]));
+  });
+});
+
+const pidsOf = (id: string): number[] =>
+  JSON.parse(succeeded(tsrun.call(["ps", "--format", "json", id])).stdout) as number[];
+
+test("kill --all of a stopped container without a cgroup has nothing to do", () => {
+  const runtime = tsrun.with("--cgroup-manager=disabled");
+  const id = newId();
+  succeeded(runtime.call(["create", "-b", brief.path, id]));
+  succeeded(runtime.call(["start", id]));
+  becomes(id, "stopped");
+  assert.equal(runtime.call(["kill", "--all", id, "KILL"]).status, 0);
+  failed(runtime.call(["kill", id, "KILL"]), /container not running/);
+  succeeded(runtime.call(["delete", id]));
+});
+
+/** Each is a way to keep a process from seeing a signal. */
+const HELD: Record<string, (id: string) => void> = {
+  paused: (id) => succeeded(tsrun.call(["pause", id])),
+  "stopped by SIGSTOP": (id) => process.kill(stateOf(id).pid, "SIGSTOP"),
+  "whose state is damaged, and which has ended": (id) => {
+    process.kill(stateOf(id).pid, "SIGKILL");
+    becomes(id, "stopped");
+    writeFileSync(`/run/tsrun/${id}/state.json`, "{");
+    for (const path of cgroups()) rmdirSync(path);
+  },
+};
+
+for (const [name, hold] of Object.entries(HELD))
+  test(`delete --force of a container that is ${name}`, () => {
+    leavesNothing(() => {
+      const id = create();
+      succeeded(tsrun.call(["start", id]));
+      hold(id);
+      assert.equal(tsrun.call(["delete", "--force", id]).status, 0);
+      failed(tsrun.call(["state", id]), /does not exist/);
+    });
+  });
+
 test("delete kills what is left without a pid namespace", () => {
   const bundle = shellBundle("sleep 300 & sleep 300 & sleep 0.1", {
     edit: (config) => shareNamespace(config, "pid"),
