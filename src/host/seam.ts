@@ -60,7 +60,7 @@ export interface Host {
   readonly fork: (cloneArgs: Uint8Array, child: () => never) => number;
   /**
    * A module that few calls need, there at once: `load(import("./x.ts"))`. Throws what the module throws, and in Node,
-   * where an import has to be waited for, always.
+   * where an import has to be waited for, always but in the library: its build has imported the module beforehand.
    */
   readonly load: <Module>(imported: Promise<Module>) => Module;
 }

@@ -35,6 +35,7 @@ import {
   SYS_mkdirat,
   SYS_mknodat,
   SYS_openat2,
+  SYS_pipe2,
   SYS_read,
   SYS_readlinkat,
   SYS_renameat2,
@@ -295,6 +296,13 @@ export function chownAt(dir: number, name: Path, uid: number, gid: number): void
 /** faccessat2(2) with the effective ids: whether the caller may execute, read or write. */
 export const access = (dir: number, path: string, mode: number, flags: number): number =>
   syscall(SYS_faccessat2, dir, path, mode, flags);
+
+/** A pipe's end to read from, and the one to write to, close-on-exec. */
+export function pipe(): [from: number, to: number] {
+  const ends = new Int32Array(2);
+  check(syscall(SYS_pipe2, ends, O_CLOEXEC), "pipe2");
+  return [ends[0] as number, ends[1] as number];
+}
 
 export function lseek(fd: number, offset: number, whence: number): number {
   return check(syscall(SYS_lseek, fd, offset, whence), "lseek", fd, offset);

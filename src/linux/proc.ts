@@ -54,6 +54,8 @@ const CLOSING_PARENTHESIS = 0x29;
 export interface ProcessStatus {
   /** The state letter; Z and X are dead. */
   state: string;
+  /** The pid of its parent. */
+  parent: number;
   /** When the process began, in clock ticks since boot: with the pid, its identity. */
   startTime: number;
   /** Whether it has ever called execve(2) with success since it was made: PF_FORKNOEXEC (linux/sched.h) is gone then. */
@@ -62,24 +64,25 @@ export interface ProcessStatus {
 
 const PF_FORKNOEXEC = 0x40;
 
-/** A process's state and start time from /proc/<pid>/stat, or undefined if there is none. */
+/** A process's state, parent and start time from /proc/<pid>/stat, or undefined if there is none. */
 export function processStatus(pid: number): ProcessStatus | undefined {
   const fd = findAt(AT_FDCWD, `/proc/${pid}/stat`, O_RDONLY);
   // A process that ends now is one that has ended (ESRCH).
   const line = fd === undefined ? undefined : unless([ESRCH], () => using(fd, () => readBytes(fd)));
   if (line === undefined) return undefined;
   // The name is whatever bytes the process chose; the fields go on after its last parenthesis. Field 3 is the state,
-  // field 9 the flags, field 22 the start time.
+  // field 4 the parent, field 9 the flags, field 22 the start time.
   const rest = decode(line.subarray(line.lastIndexOf(CLOSING_PARENTHESIS) + 2));
   const fields = rest.split(" ", 20);
   return {
     state: fields[0] as string,
+    parent: Number(fields[1]),
     startTime: Number(fields[19]),
     hasExecuted: (Number(fields[6]) & PF_FORKNOEXEC) === 0,
   };
 }
 
-export const isDead = (status: ProcessStatus): boolean =>
+export const isDead = (status: Pick<ProcessStatus, "state">): boolean =>
   status.state === "Z" || status.state === "X";
 
 export interface MountInfo {

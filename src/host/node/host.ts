@@ -108,8 +108,11 @@ export const fork: Host["fork"] = () => {
   throw new TypeError("Node.js has many threads and cannot fork: run the tsrun binary");
 };
 
-export const load: Host["load"] = () => {
-  throw new TypeError("Node.js waits for its modules: run the tsrun binary");
+/** The build of the library has put the module itself in the place of `import`. */
+export const load: Host["load"] = <Module>(imported: Promise<Module>): Module => {
+  if (imported instanceof Promise)
+    throw new TypeError("Node.js waits for its modules: run the tsrun binary");
+  return imported;
 };
 
 export const args: Host["args"] = () => process.argv.slice(1);
