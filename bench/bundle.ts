@@ -12,7 +12,7 @@ interface DefaultConfig {
 }
 
 /** Whose container a bundle is like. */
-export type Kind = "default" | "docker-like";
+export type Kind = "default" | "docker-like" | "waiting";
 
 /**
  * Makes a bundle in a new directory: a root filesystem of Debian's static busybox, and the
@@ -24,7 +24,7 @@ export function makeBundle(directory: string, specProgram: string, kind: Kind): 
   for (const name of ["bin", "dev", "etc", "proc", "sys"])
     mkdirSync(join(rootfs, name), { recursive: true });
   copyFileSync("/bin/busybox", join(rootfs, "bin/busybox"));
-  symlinkSync("busybox", join(rootfs, "bin/true"));
+  for (const applet of ["sleep", "true"]) symlinkSync("busybox", join(rootfs, "bin", applet));
 
   execFileSync(specProgram, ["spec"], { cwd: directory });
   const path = join(directory, "config.json");
@@ -35,6 +35,7 @@ export function makeBundle(directory: string, specProgram: string, kind: Kind): 
   config.process.args = ["/bin/true"];
   if (!config.linux.namespaces.some(({ type }) => type === "cgroup"))
     config.linux.namespaces.push({ type: "cgroup" });
+  if (kind === "waiting") config.process.args = ["/bin/sleep", "3600"];
   if (kind === "docker-like") makeDockerLike(directory, config);
   writeFileSync(path, JSON.stringify(config, null, 2));
 }

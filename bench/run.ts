@@ -8,7 +8,7 @@ import { parseArgs } from "node:util";
 import { type Kind, makeBundle } from "./bundle.ts";
 import { Launcher, type Measurement } from "./launcher.ts";
 import { type Candidate, identify, type Program } from "./programs.ts";
-import { type Contestant, commandLine, type Scenario, scenarios } from "./scenarios.ts";
+import { type Contestant, deleteContainers, type Scenario, scenarios } from "./scenarios.ts";
 import { balancedOrder, summarize } from "./statistics.ts";
 import { markdownTable, type Row } from "./table.ts";
 
@@ -96,6 +96,8 @@ async function runScenario(
       if (round >= 0) measurements[index]?.push(measurement);
     }
   }
+  for (const contestant of contestants) await scenario.finish?.(launcher, contestant);
+  await launcher.reap();
   return contestants.map(({ program }, index) => ({
     program,
     summary: summarize(measurements[index] ?? []),
@@ -106,8 +108,7 @@ async function runScenario(
 async function cleanUp(contestants: readonly Contestant[], idPrefix: string): Promise<void> {
   const launcher = new Launcher(LAUNCHER);
   for (const contestant of contestants)
-    if (contestant.program.options)
-      await launcher.run(commandLine(contestant, "delete", "--force", contestant.id));
+    if (contestant.program.options) await deleteContainers(launcher, contestant);
   const cgroups = ["/sys/fs/cgroup", "-depth", "-type", "d", "-name", `${idPrefix}*`];
   await launcher.run(["/usr/bin/find", ...cgroups, "-exec", "rmdir", "{}", "+"]);
   await launcher.close();
@@ -120,7 +121,11 @@ async function measureAll(
   pace: Pace,
 ): Promise<Result[]> {
   const folder = mkdtempSync(join(tmpdir(), "tsrun-bench-"));
-  const bundles = { default: join(folder, "default"), "docker-like": join(folder, "docker-like") };
+  const bundles = {
+    default: join(folder, "default"),
+    "docker-like": join(folder, "docker-like"),
+    waiting: join(folder, "waiting"),
+  };
   // Where runtimes keep their state by default: in memory, on most machines.
   const state = mkdtempSync("/run/tsrun-bench-");
   const idPrefix = `tsrun-bench-${process.pid}-`;

@@ -1,4 +1,4 @@
-import { readdirSync, rmSync } from "node:fs";
+import { existsSync, readdirSync, rmSync } from "node:fs";
 import { join } from "node:path";
 import type { Kind } from "./bundle.ts";
 import type { Launcher, Measurement } from "./launcher.ts";
@@ -19,6 +19,8 @@ export interface Scenario {
   floor: boolean;
   prepare?(launcher: Launcher, contestant: Contestant): Promise<void>;
   measure(launcher: Launcher, contestant: Contestant): Promise<Measurement>;
+  /** Undoes what was prepared. */
+  finish?(launcher: Launcher, contestant: Contestant): Promise<void>;
 }
 
 /** The command line of a runtime's command. */
@@ -47,6 +49,22 @@ async function runDockerLike(launcher: Launcher, contestant: Contestant): Promis
 function forgetCaches({ root }: Contestant): void {
   for (const name of readdirSync(root)) rmSync(join(root, name), { recursive: true });
 }
+
+/** Deletes the containers of a contestant, in the order of their ids. */
+export async function deleteContainers(launcher: Launcher, contestant: Contestant): Promise<void> {
+  const { root, id } = contestant;
+  const ids = existsSync(root) ? readdirSync(root).filter((name) => name.startsWith(id)) : [];
+  for (const each of ids) await launcher.run(commandLine(contestant, "delete", "--force", each));
+}
+
+/** How many containers a busy machine has. */
+const MANY = 100;
+
+/** `sh -c`: runs a command line as often at once, each with an id of its own as the last word; fails if one of them does. */
+const AT_ONCE = `
+  id=$1 pids=; shift
+  for n in $(seq ${MANY}); do "$@" "$id-$n" & pids="$pids $!"; done
+  for pid in $pids; do wait "$pid" || exit; done`;
 
 const sum = (values: number[]): number => values.reduce((total, value) => total + value, 0);
 
@@ -105,6 +123,46 @@ export const scenarios: readonly Scenario[] = [
     },
     measure(launcher, contestant) {
       return succeed(launcher, commandLine(contestant, "state", contestant.id));
+    },
+    finish: deleteContainers,
+  },
+  {
+    name: "exec",
+    floor: false,
+    async prepare(launcher, contestant) {
+      const { bundles, id } = contestant;
+      await succeed(launcher, commandLine(contestant, "run", "-d", "-b", bundles.waiting, id));
+    },
+    measure(launcher, contestant) {
+      return succeed(launcher, commandLine(contestant, "exec", contestant.id, "/bin/true"));
+    },
+    finish: deleteContainers,
+  },
+  {
+    name: "list (100 containers)",
+    floor: false,
+    async prepare(launcher, contestant) {
+      const { bundles, id } = contestant;
+      for (let n = 1; n <= MANY; n++)
+        await succeed(
+          launcher,
+          commandLine(contestant, "create", "-b", bundles.default, `${id}-${n}`),
+        );
+    },
+    measure(launcher, contestant) {
+      return succeed(launcher, commandLine(contestant, "list"));
+    },
+    finish: deleteContainers,
+  },
+  {
+    name: "run (100 at once)",
+    floor: false,
+    async measure(launcher, contestant) {
+      const { bundles, id } = contestant;
+      const line = commandLine(contestant, "run", "-b", bundles.default);
+      const run = await succeed(launcher, ["/bin/sh", "-c", AT_ONCE, "sh", id, ...line]);
+      await launcher.reap();
+      return run;
     },
   },
 ];
