@@ -4,6 +4,7 @@ import { type StdioOptions, spawn, spawnSync } from "node:child_process";
 import { openSync, statSync } from "node:fs";
 import { join } from "node:path";
 import { test } from "node:test";
+import { isWhole, onlyWhole } from "../vm/engines/whole.ts";
 import { newFolder, shellBundle } from "./harness/bundle.ts";
 import {
   checkpoint,
@@ -26,7 +27,9 @@ import { consoleSocket, Terminal } from "./harness/terminal.ts";
 
 nothingIsLeftAtTheEnd();
 
-test("connections over the loopback device go on with --tcp-established", needs("criu"), () => {
+const withCriu = isWhole ? needs("criu") : onlyWhole;
+
+test("connections over the loopback device go on with --tcp-established", withCriu, () => {
   leavesNothing(() => {
     const container = counter(
       `nc -l -p 7000 > /vol/received & sleep 0.5
@@ -53,7 +56,7 @@ test("connections over the loopback device go on with --tcp-established", needs(
   });
 });
 
-test("a lock on a file is held again with --file-locks", needs("criu"), () => {
+test("a lock on a file is held again with --file-locks", withCriu, () => {
   leavesNothing(() => {
     const container = counter("busybox flock /vol/lock sleep 1000 &", (config) => {
       config.annotations = { "org.criu.config": "" };
@@ -77,7 +80,7 @@ const withTerminal = (config: Config): void => {
 
 const ECHO = 'echo ready; while read -r line; do echo "got <$line>"; done; exit 7';
 
-test("a terminal comes back through the console socket", needs("criu"), async () => {
+test("a terminal comes back through the console socket", withCriu, async () => {
   const container = counter(ECHO, withTerminal);
   const first = consoleSocket();
   succeeded(
@@ -93,7 +96,7 @@ test("a terminal comes back through the console socket", needs("criu"), async ()
   await second.terminal.ended();
 });
 
-test("and in the foreground, with the exit status", needs("criu"), async () => {
+test("and in the foreground, with the exit status", withCriu, async () => {
   const container = counter(ECHO, withTerminal);
   const first = consoleSocket();
   succeeded(
@@ -121,7 +124,7 @@ test("a detached restore of a terminal needs somebody at its other end", () => {
   failed(restore(container), /nobody would be at its other end/, /--console-socket/);
 });
 
-test("pipes that the restorer has take the place of those that it had", needs("criu"), () => {
+test("pipes that the restorer has take the place of those that it had", withCriu, () => {
   leavesNothing(() => {
     const volume = newFolder("volume");
     const bundle = shellBundle('while read -r line; do echo "got <$line>"; done; exit 5', {});
@@ -153,27 +156,23 @@ test("pipes that the restorer has take the place of those that it had", needs("c
   });
 });
 
-test(
-  "in the foreground signals reach it, and its end is the exit status",
-  needs("criu"),
-  async () => {
-    const container = counter("trap 'exit 9' TERM");
-    run(container);
-    checkpointed(container);
-    const { path, images, id } = container;
-    const output = openSync(join(container.volume, "output"), "w");
-    const stdio: StdioOptions = ["ignore", output, output];
-    const child = tsrun.spawn(["restore", "-b", path, "--image-path", images, id], stdio);
-    const ended = new Promise<number | null>((resolve) => child.once("exit", resolve));
-    const saved = count(container);
-    counts(container, saved);
-    child.kill("SIGTERM");
-    assert.equal(await ended, 9);
-    assert.ok(isGone(container));
-  },
-);
+test("in the foreground signals reach it, and its end is the exit status", withCriu, async () => {
+  const container = counter("trap 'exit 9' TERM");
+  run(container);
+  checkpointed(container);
+  const { path, images, id } = container;
+  const output = openSync(join(container.volume, "output"), "w");
+  const stdio: StdioOptions = ["ignore", output, output];
+  const child = tsrun.spawn(["restore", "-b", path, "--image-path", images, id], stdio);
+  const ended = new Promise<number | null>((resolve) => child.once("exit", resolve));
+  const saved = count(container);
+  counts(container, saved);
+  child.kill("SIGTERM");
+  assert.equal(await ended, 9);
+  assert.ok(isGone(container));
+});
 
-test("standard streams on somebody's terminal take --shell-job", needs("criu"), async () => {
+test("standard streams on somebody's terminal take --shell-job", withCriu, async () => {
   const container = counter(ECHO);
   const { path, images, id } = container;
   const foreground = (...args: string[]) =>
@@ -194,7 +193,7 @@ test("standard streams on somebody's terminal take --shell-job", needs("criu"), 
 
 test(
   "standard streams that are sockets take --ext-unix-sk, and are the restorer's",
-  needs("criu"),
+  withCriu,
   async () => {
     const container = counter('echo ready; while read -r line; do echo "got <$line>"; done');
     const { path, images, id } = container;

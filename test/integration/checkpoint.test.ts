@@ -4,6 +4,7 @@ import { spawn, spawnSync } from "node:child_process";
 import { existsSync, readFileSync, readlinkSync, statSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { test } from "node:test";
+import { isWhole, onlyWhole } from "../vm/engines/whole.ts";
 import { newFolder } from "./harness/bundle.ts";
 import {
   checkpoint,
@@ -28,7 +29,9 @@ import { newId, runc, tsrun } from "./harness/runtime.ts";
 
 nothingIsLeftAtTheEnd();
 
-test("a container goes on where it was, and is what it was", needs("criu"), () => {
+const withCriu = isWhole ? needs("criu") : onlyWhole;
+
+test("a container goes on where it was, and is what it was", withCriu, () => {
   leavesNothing(() => {
     const container = counter("echo kept > /tmp/kept; umask 027", (config) => {
       config.linux.resources = {
@@ -65,7 +68,7 @@ test("a container goes on where it was, and is what it was", needs("criu"), () =
   });
 });
 
-test("it can be checkpointed again and again, paused and killed", needs("criu"), () => {
+test("it can be checkpointed again and again, paused and killed", withCriu, () => {
   leavesNothing(() => {
     const container = counter();
     run(container);
@@ -87,7 +90,7 @@ test("it can be checkpointed again and again, paused and killed", needs("criu"),
 /** For runc, which saves no streams that are files of the host. */
 const DETACHED_STREAMS = "exec < /dev/null > /dev/null 2>&1";
 
-test("runc restores what tsrun has saved", needs("criu"), () => {
+test("runc restores what tsrun has saved", withCriu, () => {
   leavesNothing(() => {
     const container = counter(DETACHED_STREAMS);
     run(container);
@@ -100,7 +103,7 @@ test("runc restores what tsrun has saved", needs("criu"), () => {
   });
 });
 
-test("tsrun restores what runc has saved, to be as runc has made it", needs("criu"), () => {
+test("tsrun restores what runc has saved, to be as runc has made it", withCriu, () => {
   leavesNothing(() => {
     const container = counter(DETACHED_STREAMS);
     run(container, runc);
@@ -117,7 +120,7 @@ test("tsrun restores what runc has saved, to be as runc has made it", needs("cri
   });
 });
 
-test("with --leave-running it goes on, and its images are good", needs("criu"), () => {
+test("with --leave-running it goes on, and its images are good", withCriu, () => {
   leavesNothing(() => {
     const container = counter();
     run(container);
@@ -131,7 +134,7 @@ test("with --leave-running it goes on, and its images are good", needs("criu"), 
   });
 });
 
-test("one that is paused can be saved", needs("criu"), () => {
+test("one that is paused can be saved", withCriu, () => {
   leavesNothing(() => {
     const container = counter();
     run(container);
@@ -144,7 +147,7 @@ test("one that is paused can be saved", needs("criu"), () => {
   });
 });
 
-test("memory that was saved by --pre-dump is not saved again", needs("criu"), () => {
+test("memory that was saved by --pre-dump is not saved again", withCriu, () => {
   leavesNothing(() => {
     const container = counter();
     run(container);
@@ -159,7 +162,7 @@ test("memory that was saved by --pre-dump is not saved again", needs("criu"), ()
   });
 });
 
-test("the pages of --pre-dump alone are no checkpoint", needs("criu"), () => {
+test("the pages of --pre-dump alone are no checkpoint", withCriu, () => {
   leavesNothing(() => {
     const container = counter();
     run(container);
@@ -170,7 +173,7 @@ test("the pages of --pre-dump alone are no checkpoint", needs("criu"), () => {
   });
 });
 
-test("hooks run at restore as they do at create", needs("criu"), () => {
+test("hooks run at restore as they do at create", withCriu, () => {
   leavesNothing(() => {
     const log = join(newFolder("hooks"), "log");
     const kinds = ["prestart", "createRuntime", "poststart", "poststop"] as const;
@@ -198,7 +201,7 @@ test("hooks run at restore as they do at create", needs("criu"), () => {
   });
 });
 
-test("a prestart hook that fails undoes the restore", needs("criu"), () => {
+test("a prestart hook that fails undoes the restore", withCriu, () => {
   leavesNothing(() => {
     const container = counter();
     run(container);
@@ -213,7 +216,7 @@ test("a prestart hook that fails undoes the restore", needs("criu"), () => {
   });
 });
 
-test("a network namespace that was joined is joined again", needs("criu"), () => {
+test("a network namespace that was joined is joined again", withCriu, () => {
   leavesNothing(() => {
     const holder = spawn("unshare", ["--net", "sleep", "300"], { stdio: "ignore" });
     try {
@@ -237,7 +240,7 @@ test("a network namespace that was joined is joined again", needs("criu"), () =>
   });
 });
 
-test("so can be one in the host's network and PID namespaces", needs("criu"), () => {
+test("so can be one in the host's network and PID namespaces", withCriu, () => {
   leavesNothing(() => {
     const container = counter(undefined, (config) => {
       const shared = ["network", "pid"];
@@ -255,7 +258,7 @@ test("so can be one in the host's network and PID namespaces", needs("criu"), ()
   });
 });
 
-test("one with a user namespace of its own", needs("criu"), () => {
+test("one with a user namespace of its own", withCriu, () => {
   leavesNothing(() => {
     const container = counter(undefined, (config) => {
       const ids = [{ containerID: 0, hostID: 0, size: 65536 }];
@@ -273,7 +276,7 @@ test("one with a user namespace of its own", needs("criu"), () => {
   });
 });
 
-test("places for mounts are made again, inside of other mounts too", needs("criu"), () => {
+test("places for mounts are made again, inside of other mounts too", withCriu, () => {
   leavesNothing(() => {
     const [outer, inner] = [newFolder("outer"), newFolder("inner")];
     const container = counter(undefined, (config) => {
@@ -297,7 +300,7 @@ test("places for mounts are made again, inside of other mounts too", needs("criu
   });
 });
 
-test("another id, another bundle's place and another cgroup are fine", needs("criu"), () => {
+test("another id, another bundle's place and another cgroup are fine", withCriu, () => {
   leavesNothing(() => {
     const container = counter();
     run(container);
@@ -312,7 +315,7 @@ test("another id, another bundle's place and another cgroup are fine", needs("cr
   });
 });
 
-test("the options of the host's cgroup filesystem stay as they were", needs("criu"), () => {
+test("the options of the host's cgroup filesystem stay as they were", withCriu, () => {
   leavesNothing(() => {
     const options = () =>
       readFileSync("/proc/self/mountinfo", "utf8").match(/ - cgroup2 .*$/m)?.[0];
@@ -329,7 +332,7 @@ test("the options of the host's cgroup filesystem stay as they were", needs("cri
 
 test(
   "what criu says of a container that it cannot save comes with where its log is",
-  needs("criu"),
+  withCriu,
   () => {
     leavesNothing(() => {
       // A socket of a kind that criu does not know.
@@ -344,7 +347,7 @@ test(
   },
 );
 
-test("damaged images", needs("criu"), () => {
+test("damaged images", withCriu, () => {
   leavesNothing(() => {
     const container = counter();
     run(container);
