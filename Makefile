@@ -49,12 +49,19 @@ CFLAGS := $(filter-out -fcf-protection,$(CFLAGS)) -mbranch-protection=standard
 endif
 HOST_CFLAGS = $(CFLAGS) $(QUICKJS_CFLAGS) $(SECCOMP_CFLAGS) $(UAPI_$(ARCH))
 
-.PHONY: all help demo test test-unit test-integration vm vm-shell test-vm test-all lint bench install uninstall \
+.PHONY: all help library docs demo test test-unit test-integration vm vm-shell test-vm test-all lint bench install uninstall \
 	clean
 .DELETE_ON_ERROR:
 
 ## all: build/tsrun; with DEBUG=1 build/debug/tsrun, which has names in its stack traces
 all: $(OUT)/tsrun build/reference.stamp
+
+## library: build/library, for Node.js
+library: build/library/index.js
+
+## docs: build/docs/api, the library's documentation
+docs: $(NODE_MODULES) $(GENERATED)
+	docs/node_modules/.bin/typedoc --options docs/typedoc.config.mjs
 
 ## help: this list
 help:
@@ -75,7 +82,7 @@ test:
 	@$(MAKE) --no-print-directory test-integration; passed=$$?; $(TSX) test/results/summary.ts && exit $$passed
 
 ## test-unit: the unit tests in Node, and in the binary those that need no Node
-test-unit: $(OUT)/tsrun-unit build/reporter.js
+test-unit: $(OUT)/tsrun-unit build/tsrun build/library/index.js build/reporter.js
 	@mkdir -p build/results
 	$(TSX) --test $(call REPORT,unit) $$(find test/unit -name '*.test.ts' ! -name '*.binary.test.ts' | sort)
 	$(OUT)/tsrun-unit
@@ -133,7 +140,7 @@ clean:
 
 # Not `npm ci`: it fails where a registry lacks one of the optional packages for other platforms, of
 # which the lock file lists many and this machine needs none.
-$(NODE_MODULES): package.json package-lock.json
+$(NODE_MODULES): package.json docs/package.json package-lock.json
 	npm install --no-save --no-audit --no-fund
 	@touch $@
 
@@ -177,6 +184,9 @@ $(OUT)/tsrun: $(OUT)/program/modules.S $(HOST)
 	$(CC) $(CFLAGS) $(LDFLAGS) -o $@.new $^ $(QUICKJS_LIB) $(SECCOMP_LIB) -lm -lpthread
 	$(if $(STRIP),$(STRIP) $@.new)
 	mv $@.new $@
+
+build/library/index.js: $(TYPESCRIPT) $(GENERATED) $(NODE_MODULES) package.json tsconfig.json
+	$(TSX) src/library/build.ts $(@D)
 
 build/unit/tests.ts: $(UNIT_TESTS) | $(NODE_MODULES)
 	$(TSX) test/unit/harness/collect.ts

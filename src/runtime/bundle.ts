@@ -10,6 +10,7 @@ import { open, openPath, readBytes, readlinkAt, using } from "../linux/fs.ts";
 import { decode } from "../linux/text.ts";
 import { checkConfig } from "./checks.ts";
 
+/** A bundle that has been read and checked. */
 export interface Bundle {
   /** Absolute, without links. */
   path: string;

@@ -26,7 +26,8 @@ export type ContainerEvent =
   | { type: "oom"; id: string }
   | { type: "pressure"; id: string; data: PressureEvent };
 
-interface PressureEvent extends Stall {
+/** Processes have waited for a resource for as long as a trigger says. */
+export interface PressureEvent extends Stall {
   resource: PressureResource;
   kind: PressureKind;
 }

@@ -4,6 +4,7 @@ import type { Context } from "./context.ts";
 import { type ContainerStatus, statusOf } from "./status.ts";
 import { noState, StateDirectory, type StoredState } from "./store.ts";
 
+/** What a container is and does. */
 export interface ContainerState extends Omit<State, "status"> {
   status: ContainerStatus;
   /** 0 when the container has stopped. */

@@ -5,11 +5,13 @@ import { isErrno } from "../../linux/errno.ts";
 import { close, openAt, writeAll } from "../../linux/fs.ts";
 import { type Count, parseCount, parseNested, readFile } from "./formats.ts";
 
+/** What processes wait for. */
 export type PressureResource = "cpu" | "memory" | "io";
 
 /** `some`: at least one process waited; `full`: all of them did, so that nothing was done. */
 export type PressureKind = "some" | "full";
 
+/** How much was waited. */
 export interface Stall {
   /** The share of the last 10, 60 and 300 seconds, in percent. */
   avg10: number;
@@ -19,6 +21,7 @@ export interface Stall {
   total: Count;
 }
 
+/** By what `some` and `full` stand for. */
 export type Pressure = Readonly<Partial<Record<PressureKind, Stall>>>;
 
 /** The pressure of a group, or undefined where the kernel does not measure it. */

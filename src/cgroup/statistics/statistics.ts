@@ -57,7 +57,8 @@ export interface HugetlbUsage extends Usage {
   reserved: Usage | undefined;
 }
 
-type RdmaLimits = Readonly<Record<string, Readonly<Record<string, Limit>>>>;
+/** By device, and then by resource. */
+export type RdmaLimits = Readonly<Record<string, Readonly<Record<string, Limit>>>>;
 
 /** Reads all of them. Throws Errno; ENODEV for a group that has just gone. */
 export function readStatistics(group: number): Statistics {

@@ -1,0 +1,513 @@
+/** The runtime as a front-end calls it. */
+import { writeFileSync } from "node:fs";
+import { createInterface } from "node:readline";
+import type { Features, LinuxResources, Process, Spec } from "@opencontainers-types";
+import { parseJson, stringifyJson } from "../../spec/json.ts";
+import { readStatistics, type Statistics } from "../cgroup/statistics/statistics.ts";
+import { Failure } from "../failure.ts";
+import { close } from "../linux/fs.ts";
+import { processStatus } from "../linux/proc.ts";
+import { callerOf } from "../runtime/caller.ts";
+import type { CgroupManager, Context } from "../runtime/context.ts";
+import { defaultConfig, toRootless } from "../runtime/defaultConfig.ts";
+import type { ContainerEvent } from "../runtime/events.ts";
+import { list } from "../runtime/list.ts";
+import { inOwnGroup } from "../runtime/ownGroup.ts";
+import { processes } from "../runtime/ps.ts";
+import { stateRoot } from "../runtime/root.ts";
+import { type ContainerState, state } from "../runtime/state.ts";
+import { StateDirectory } from "../runtime/store.ts";
+import { Binary, withText } from "./binary.ts";
+import { inProcess, toRuntimeError } from "./errors.ts";
+import {
+  AttachedProcess,
+  ContainerProcess,
+  readPid,
+  type Signal,
+  toSignalNumber,
+  untilStarted,
+} from "./handle.ts";
+import { type Stdio, Streams } from "./stdio.ts";
+import { Handover, openTerminal, Terminal, type TerminalSize } from "./terminal.ts";
+
+/** What holds for all calls of a Runtime. */
+export interface RuntimeOptions {
+  /** The tsrun binary. Default: `$TSRUN`, else the one in this package, else `tsrun` in `$PATH`. */
+  binary?: string;
+  /** The directory of the containers' states. Default: `/run/tsrun`; without privilege `$XDG_RUNTIME_DIR/tsrun`. */
+  root?: string;
+  /** Who makes the containers' cgroups; `"disabled"`: they have none of their own. Default: `"cgroupfs"`. */
+  cgroupManager?: CgroupManager;
+  /**
+   * The environment of the binary. Default: that of this process, without what a service manager has told this process alone
+   * (`NOTIFY_SOCKET`, `LISTEN_FDS`).
+   */
+  env?: Readonly<Record<string, string | undefined>>;
+  /** Hears what did not go as asked but has not stopped a call. Default: a warning of the process. */
+  warn?: (message: string) => void;
+}
+
+/** Options of every call that runs the binary. */
+export interface CallOptions {
+  /**
+   * Kills the call, which then rejects with the signal's reason. What an interrupted creation leaves behind, `delete` with
+   * `force` removes.
+   */
+  signal?: AbortSignal;
+}
+
+/** Where a process's streams lead. A terminal takes the place of all three. */
+export interface StreamOptions {
+  /** The standard streams. Default: nowhere. */
+  stdio?: Stdio;
+  /** Gives the process a terminal, of this size or of none in particular; config.json has to ask for one, too. */
+  terminal?: true | TerminalSize;
+  /** Descriptors of this process that the new one gets as 3, 4 and so on. */
+  preserveFds?: readonly number[];
+}
+
+/** How a container is created. */
+export interface CreateOptions extends CallOptions, StreamOptions {
+  /** The bundle's directory. */
+  bundle: string;
+  /** A file to write the pid to, for other programs. */
+  pidFile?: string;
+  /** Do not change the root with pivot_root(2): for a root filesystem on a ramdisk. */
+  noPivot?: boolean;
+  /** Do not make a session keyring: the container has the caller's. */
+  noNewKeyring?: boolean;
+}
+
+/** How a container is run. */
+export interface RunOptions extends CreateOptions {
+  /** Do not wait for the process: nobody will know its exit status. */
+  detach?: boolean;
+  /** Do not delete the container when its process has ended. */
+  keep?: boolean;
+}
+
+/** What a further process is, where it departs from the container's own. */
+export interface ProcessChanges {
+  /** The working directory. */
+  cwd?: string;
+  /** Variables, added to those of the container's process. */
+  env?: Readonly<Record<string, string>>;
+  /** The user, and the group. */
+  user?: { uid: number; gid?: number };
+  /** Groups, added to those of the container's process. */
+  additionalGids?: readonly number[];
+  /** Capabilities, added to those of the container's process. */
+  capabilities?: readonly string[];
+  /** Whether the process, and what it executes, gets no new privileges. */
+  noNewPrivileges?: boolean;
+  /** Its AppArmor profile. */
+  apparmorProfile?: string;
+  /** Its SELinux label. */
+  selinuxLabel?: string;
+}
+
+/** How a further process is executed. */
+export interface ExecOptions extends CallOptions, StreamOptions, ProcessChanges {
+  /** Do not wait for the process: nobody will know its exit status. */
+  detach?: boolean;
+  /** A file to write the pid to, for other programs. */
+  pidFile?: string;
+  /** A group below the container's own to begin in. */
+  cgroup?: string;
+  /** Execute it in a paused container, too: it goes on when that does. */
+  ignorePaused?: boolean;
+}
+
+/** What is told of a container. */
+export interface EventsOptions extends CallOptions {
+  /** Milliseconds between two statistics. Default: 5000. */
+  interval?: number;
+  /** What is told of as pressure, such as `"memory:some:150ms/1s"`. */
+  pressure?: readonly string[];
+  /** Adds to the statistics, as `cgroup`, all that the files of the cgroup say. */
+  cgroup?: boolean;
+}
+
+/** Options of `checkpoint` and `restore` alike. */
+export interface ImageOptions extends CallOptions {
+  /** The directory of the images. */
+  imagePath: string;
+  /** The directory of criu's log and its other files. Default: that of the images. */
+  workPath?: string;
+  /** Allow open TCP connections. */
+  tcpEstablished?: boolean;
+  /** Allow connections over unix sockets to processes outside of the container. */
+  extUnixSk?: boolean;
+  /** Allow a session and a terminal that begin outside of the container. */
+  shellJob?: boolean;
+  /** Allow file locks. */
+  fileLocks?: boolean;
+  /** What becomes of the container's cgroups. */
+  manageCgroupsMode?: "soft" | "full" | "strict" | "ignore";
+}
+
+/** How a container is saved. */
+export interface CheckpointOptions extends ImageOptions {
+  /** Let the container go on; otherwise it is deleted. */
+  leaveRunning?: boolean;
+  /** The directory of an earlier `preDump`, relative to that of the images. */
+  parentPath?: string;
+  /** Save the memory only, and let the container go on. */
+  preDump?: boolean;
+}
+
+/** How a container is brought back. */
+export interface RestoreOptions extends ImageOptions {
+  /** The bundle that it was made of. */
+  bundle: string;
+}
+
+/** The versions of a binary. */
+export interface Version {
+  /** tsrun's own. */
+  tsrun: string;
+  /** That of the runtime specification. */
+  spec: string;
+}
+
+type Words = readonly string[];
+
+/**
+ * tsrun for a program: a method for every command. What makes or enters a container or changes one is done by the tsrun
+ * binary; what only reads is done in this process, whose working directory, umask and namespaces nothing here changes. All
+ * methods reject with a {@link RuntimeError}.
+ */
+export class Runtime {
+  readonly #binary: Binary;
+  readonly #context: Context;
+
+  /** Throws a {@link RuntimeError} for a root that cannot be one. */
+  constructor(options: RuntimeOptions = {}) {
+    const { binary, root, cgroupManager = "cgroupfs", env } = options;
+    const warn = options.warn ?? ((message) => process.emitWarning(message, "TsrunWarning"));
+    const caller = callerOf();
+    this.#context = {
+      root: inProcess(() => stateRoot(root, caller)),
+      isRootGiven: root !== undefined,
+      cgroupManager,
+      caller,
+      warn,
+    };
+    const globals = ["--root", this.#context.root, "--cgroup-manager", cgroupManager];
+    this.#binary = new Binary(binary, globals, env, warn);
+  }
+
+  /** Creates a container, whose process waits for `start`. */
+  async create(id: string, options: CreateOptions): Promise<ContainerProcess> {
+    return this.#detached(["create", ...creationWords(options)], [id], options);
+  }
+
+  /** Lets the process of a created container go on to the program, and resolves when that runs. */
+  async start(id: string, options?: CallOptions): Promise<void> {
+    await this.#call(["start", id], options);
+  }
+
+  /** Creates and starts a container, and does not wait for its end. */
+  async run(id: string, options: RunOptions & { detach: true }): Promise<ContainerProcess>;
+  /** Creates and starts a container, waits for its end, and deletes it then. Resolves when the program runs. */
+  async run(id: string, options: RunOptions & { detach?: false }): Promise<AttachedProcess>;
+  async run(id: string, options: RunOptions): Promise<ContainerProcess> {
+    const words = ["run", ...flag("keep", options.keep), ...creationWords(options)];
+    return options.detach
+      ? this.#detached([...words, "--detach"], [id], options)
+      : this.#attached(words, [id], options);
+  }
+
+  /** Executes one more process in a container, and does not wait for its end. */
+  async exec(
+    id: string,
+    program: readonly string[] | Process,
+    options: ExecOptions & { detach: true },
+  ): Promise<ContainerProcess>;
+  /**
+   * Executes one more process in a container. `program` is its arguments, which run as the container's own process does but
+   * for what the options change; or all of a process, as config.json has it. Resolves when the program runs.
+   */
+  async exec(
+    id: string,
+    program: readonly string[] | Process,
+    options?: ExecOptions & { detach?: false },
+  ): Promise<AttachedProcess>;
+  async exec(
+    id: string,
+    program: readonly string[] | Process,
+    options: ExecOptions = {},
+  ): Promise<ContainerProcess> {
+    const words = ["exec", ...execWords(options)];
+    const start = (more: Words, after: Words) =>
+      options.detach
+        ? this.#detached([...words, ...more, "--detach"], after, options)
+        : this.#attached([...words, ...more], after, options);
+    if (isWords(program)) return start(changeWords(options), [id, "--", ...program]);
+    const handover = new Handover();
+    try {
+      writeFileSync(handover.processFile, stringifyJson(program), { mode: 0o600 });
+      return await start(["--process", handover.processFile], [id]);
+    } finally {
+      handover.remove();
+    }
+  }
+
+  /** Sends a signal (default: SIGTERM) to the container's first process, or with `all` to all of its processes. */
+  async kill(
+    id: string,
+    signal: Signal = "SIGTERM",
+    { all = false, ...options }: CallOptions & { all?: boolean } = {},
+  ): Promise<void> {
+    await this.#call(["kill", ...flag("all", all), id, String(toSignalNumber(signal))], options);
+  }
+
+  /** Removes a container that has ended, or with `force` any; with that, one that is not there is no error. */
+  async delete(
+    id: string,
+    { force = false, ...options }: CallOptions & { force?: boolean } = {},
+  ): Promise<void> {
+    await this.#call(["delete", ...flag("force", force), id], options);
+  }
+
+  /** Stops all processes of a container where they are. */
+  async pause(id: string, options?: CallOptions): Promise<void> {
+    await this.#call(["pause", id], options);
+  }
+
+  /** Lets the processes of a paused container go on. */
+  async resume(id: string, options?: CallOptions): Promise<void> {
+    await this.#call(["resume", id], options);
+  }
+
+  /** Changes a container's resources; what is not given stays as it is. */
+  async update(id: string, resources: LinuxResources, options?: CallOptions): Promise<void> {
+    await withText(stringifyJson(resources), (input) =>
+      this.#call(["update", "--resources", "-", id], { ...options, input }),
+    );
+  }
+
+  /** Saves a running container with criu. */
+  async checkpoint(id: string, options: CheckpointOptions): Promise<void> {
+    const { leaveRunning, parentPath, preDump } = options;
+    const own = [...flag("leave-running", leaveRunning), ...flag("pre-dump", preDump)];
+    await this.#call(
+      ["checkpoint", ...imageWords(options), ...own, ...valued("parent-path", parentPath), id],
+      options,
+    );
+  }
+
+  /** Brings a saved container back, and does not wait for its end. */
+  async restore(id: string, options: RestoreOptions): Promise<ContainerProcess> {
+    const words = ["restore", "--detach", "--bundle", options.bundle, ...imageWords(options)];
+    return this.#detached(words, [id], options);
+  }
+
+  /** What a container is and does. */
+  async state(id: string): Promise<ContainerState> {
+    return inProcess(() => state(this.#context, id));
+  }
+
+  /** All containers of the root, in the order of their ids. */
+  async list(): Promise<ContainerState[]> {
+    return inProcess(() => list(this.#context));
+  }
+
+  /** What a container's cgroup has used and may use. */
+  async statistics(id: string): Promise<Statistics> {
+    return inProcess(() => {
+      const stored = StateDirectory.get(this.#context.root, id).read();
+      if (!stored) throw new Failure(`the container ${id} has no state yet`);
+      return inOwnGroup(stored, readStatistics);
+    });
+  }
+
+  /** The pids of a container's processes, in the PID namespace of this process. */
+  async processes(id: string): Promise<number[]> {
+    return inProcess(() => processes(this.#context, id));
+  }
+
+  /** What ps(1) with these options (default: `-ef`) prints of a container's processes, with its header. */
+  async processTable(
+    id: string,
+    psOptions: readonly string[] = [],
+    options?: CallOptions,
+  ): Promise<string> {
+    return this.#binary.output(["ps", id, ...psOptions], options);
+  }
+
+  /**
+   * What happens in a container, and at each interval what it uses, until it ends, the loop is left, or the signal comes,
+   * with whose reason it rejects.
+   */
+  async *events(id: string, options: EventsOptions = {}): AsyncGenerator<ContainerEvent, void> {
+    const { interval = 5000, pressure = [], cgroup, signal } = options;
+    const triggers = pressure.flatMap((trigger) => ["--pressure", trigger]);
+    const words = ["--interval", `${interval}ms`, ...triggers, ...flag("cgroup", cgroup), id];
+    const streams = new Streams({ stdout: "pipe" });
+    const running = this.#start(streams, { words: ["events", ...words], signal });
+    try {
+      const lines = createInterface({ input: streams.stdout as NodeJS.ReadableStream });
+      for await (const line of lines) yield parseJson(line) as ContainerEvent;
+      await running.ended;
+    } finally {
+      running.child.kill();
+      streams.destroy();
+    }
+  }
+
+  /** The configuration that `tsrun spec` writes, to begin from; with `rootless` one that this user can run. */
+  async spec({ rootless = false }: { rootless?: boolean } = {}): Promise<Spec> {
+    const config = defaultConfig();
+    const [uid, gid] = [process.geteuid?.() ?? 0, process.getegid?.() ?? 0];
+    return rootless ? toRootless(config, uid, gid) : config;
+  }
+
+  /** What the binary knows (the specification's features.md). */
+  async features(options?: CallOptions): Promise<Features> {
+    return parseJson(await this.#binary.output(["features"], options)) as Features;
+  }
+
+  /** The versions of the binary. */
+  async version(options?: CallOptions): Promise<Version> {
+    const text = await this.#binary.output(["--version"], options);
+    const [, tsrun = "", spec = ""] = /^tsrun version (\S+)[\s\S]*^spec: (\S+)$/m.exec(text) ?? [];
+    return { tsrun, spec };
+  }
+
+  async #call(words: Words, options: CallOptions & { input?: number } = {}): Promise<void> {
+    await this.#binary.output(words, options);
+  }
+
+  /** A command that makes a process and ends. */
+  async #detached(
+    words: Words,
+    after: Words,
+    options: CallOptions & StreamOptions & { pidFile?: string },
+  ): Promise<ContainerProcess> {
+    const { terminal, preserveFds = [], signal } = options;
+    const handover = new Handover();
+    const streams = new Streams(terminal ? {} : (options.stdio ?? {}));
+    const pidFile = options.pidFile ?? handover.pidFile;
+    const line = [...words, "--pid-file", pidFile, ...preserved(preserveFds)];
+    if (terminal) {
+      handover.listen();
+      line.push("--console-socket", handover.consoleSocket);
+    }
+    try {
+      const call = { words: [...line, ...after], more: preserveFds, signal };
+      const status = await this.#start(streams, call).ended;
+      if (status !== 0)
+        throw toRuntimeError(new Failure(`tsrun ${words[0]} has ended with status ${status}`));
+      const shown = terminal && new Terminal(handover.takeTerminal());
+      if (shown && terminal !== true) shown.resize(terminal);
+      return new ContainerProcess(readPid(pidFile) ?? 0, streams, shown);
+    } catch (error) {
+      streams.destroy();
+      throw error;
+    } finally {
+      handover.remove();
+    }
+  }
+
+  /** A command that waits for the process that it makes. */
+  async #attached(
+    words: Words,
+    after: Words,
+    options: CallOptions & StreamOptions & { pidFile?: string },
+  ): Promise<AttachedProcess> {
+    const { terminal, preserveFds = [], signal } = options;
+    const handover = new Handover();
+    const pty = terminal && openTerminal(terminal === true ? undefined : terminal);
+    const { stdio = {} } = options;
+    const slave = pty?.slave;
+    const streams = new Streams(
+      slave === undefined ? stdio : { stdin: slave, stdout: slave, stderr: slave },
+    );
+    const pidFile = options.pidFile ?? handover.pidFile;
+    let shown: Terminal | undefined;
+    try {
+      const line = [...words, "--pid-file", pidFile, ...preserved(preserveFds), ...after];
+      const running = this.#start(streams, { words: line, more: preserveFds });
+      if (slave !== undefined) close(slave);
+      // It is the terminal of tsrun, which gives the other one the same size.
+      shown = pty && new Terminal(pty.master, () => running.child.kill("SIGWINCH"));
+      const abort = () => running.child.kill("SIGKILL");
+      signal?.addEventListener("abort", abort, { once: true });
+      const started = await untilStarted(
+        running,
+        pidFile,
+        (pid) => processStatus(pid)?.hasExecuted === true,
+      ).finally(() => signal?.removeEventListener("abort", abort));
+      const ended = running.ended.then((status) => {
+        signal?.throwIfAborted();
+        return status;
+      });
+      const attached = new AttachedProcess(started, ended, streams, shown);
+      attached.killOn(signal);
+      return attached;
+    } catch (error) {
+      shown?.destroy();
+      streams.destroy();
+      signal?.throwIfAborted();
+      throw error;
+    } finally {
+      handover.remove();
+    }
+  }
+
+  #start(
+    streams: Streams,
+    call: { words: Words; more?: readonly number[]; signal?: AbortSignal | undefined },
+  ) {
+    const { words, more = [], signal } = call;
+    try {
+      return this.#binary.run({ words, descriptors: [...streams.descriptors, ...more], signal });
+    } finally {
+      streams.give();
+    }
+  }
+}
+
+const isWords = (program: readonly string[] | Process): program is Words => Array.isArray(program);
+
+const flag = (name: string, isSet: boolean | undefined): Words => (isSet ? [`--${name}`] : []);
+
+const valued = (name: string, value: string | number | undefined): Words =>
+  value === undefined ? [] : [`--${name}=${value}`];
+
+const preserved = (descriptors: readonly number[]): Words =>
+  descriptors.length > 0 ? ["--preserve-fds", String(descriptors.length)] : [];
+
+const creationWords = ({ bundle, noPivot, noNewKeyring }: CreateOptions): Words => [
+  `--bundle=${bundle}`,
+  ...flag("no-pivot", noPivot),
+  ...flag("no-new-keyring", noNewKeyring),
+];
+
+const execWords = ({ cgroup, ignorePaused }: ExecOptions): Words => [
+  ...valued("cgroup", cgroup),
+  ...flag("ignore-paused", ignorePaused),
+];
+
+const changeWords = (changes: ExecOptions): Words => [
+  ...flag("tty", changes.terminal !== undefined),
+  ...valued("cwd", changes.cwd),
+  ...Object.entries(changes.env ?? {}).map(([name, value]) => `--env=${name}=${value}`),
+  ...valued("user", changes.user && [changes.user.uid, changes.user.gid ?? []].flat().join(":")),
+  ...(changes.additionalGids ?? []).map((gid) => `--additional-gids=${gid}`),
+  ...(changes.capabilities ?? []).map((capability) => `--cap=${capability}`),
+  ...flag("no-new-privs", changes.noNewPrivileges),
+  ...valued("apparmor", changes.apparmorProfile),
+  ...valued("process-label", changes.selinuxLabel),
+];
+
+const imageWords = (options: ImageOptions): Words => [
+  ...valued("image-path", options.imagePath),
+  ...valued("work-path", options.workPath),
+  ...flag("tcp-established", options.tcpEstablished),
+  ...flag("ext-unix-sk", options.extUnixSk),
+  ...flag("shell-job", options.shellJob),
+  ...flag("file-locks", options.fileLocks),
+  ...valued("manage-cgroups-mode", options.manageCgroupsMode),
+];

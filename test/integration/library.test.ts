@@ -1,0 +1,318 @@
+/** The library for Node.js, with real containers: streams, terminals, errors, signals. */
+import assert from "node:assert/strict";
+import { existsSync, openSync, readFileSync } from "node:fs";
+import { join } from "node:path";
+import { PassThrough, Readable } from "node:stream";
+import { text } from "node:stream/consumers";
+import { test } from "node:test";
+import { setTimeout as sleep } from "node:timers/promises";
+import {
+  BinaryError,
+  ConfigError,
+  ContainerExistsError,
+  ContainerStatusError,
+  NoContainerError,
+  Runtime,
+  RuntimeError,
+} from "../../src/library/index.ts";
+import { newFolder, shellBundle, WAITS } from "./harness/bundle.ts";
+import { nothingIsLeftAtTheEnd } from "./harness/leftovers.ts";
+import { newId, tsrunPath } from "./harness/runtime.ts";
+
+nothingIsLeftAtTheEnd();
+
+const warnings: string[] = [];
+const runtime = new Runtime({
+  binary: tsrunPath,
+  root: "/run/tsrun",
+  warn: (message) => warnings.push(message),
+});
+const waiting = shellBundle(WAITS);
+
+const withTerminal = (script: string) =>
+  shellBundle(script, {
+    edit: ({ process }) => {
+      process.terminal = true;
+    },
+  });
+
+/** Runs a container that waits, and removes it after `use`. */
+async function withContainer(use: (id: string) => Promise<void>): Promise<void> {
+  const id = newId();
+  await runtime.run(id, { bundle: waiting.path, detach: true });
+  try {
+    await use(id);
+  } finally {
+    await runtime.delete(id, { force: true });
+  }
+}
+
+test("a container in the foreground: its pipes and its exit status", async () => {
+  const { path } = shellBundle("read x; echo got $x; echo wrong >&2; exit 7");
+  const id = newId();
+  const container = await runtime.run(id, {
+    bundle: path,
+    stdio: { stdin: "pipe", stdout: "pipe", stderr: "pipe" },
+  });
+  const { pid, status } = await runtime.state(id);
+  assert.deepEqual([pid, status], [container.pid, "running"]);
+  container.stdin?.end("this\n");
+  assert.equal(await text(container.stdout as Readable), "got this\n");
+  assert.equal(await text(container.stderr as Readable), "wrong\n");
+  assert.deepEqual(await container.exited, { status: 7 });
+  assert.equal(container.kill(), false);
+  await assert.rejects(runtime.state(id), NoContainerError);
+});
+
+test("the streams are pipes that the program can open by name", async () => {
+  const { path } = shellBundle("echo opened > /proc/self/fd/1");
+  const container = await runtime.run(newId(), { bundle: path, stdio: { stdout: "pipe" } });
+  assert.equal(await text(container.stdout as Readable), "opened\n");
+});
+
+test("streams of Node and descriptors lead there as well", async () => {
+  const file = join(newFolder("stream"), "file");
+  const shown = new PassThrough();
+  const { path } = shellBundle("cat; echo to the file >&2; cat <&3");
+  const container = await runtime.run(newId(), {
+    bundle: path,
+    stdio: { stdin: Readable.from(["in"]), stdout: shown, stderr: openSync(file, "w") },
+    preserveFds: [openSync("/proc/sys/kernel/ostype", "r")],
+  });
+  await container.exited;
+  await sleep(50);
+  assert.equal(String(shown.read()), "inLinux\n");
+  assert.equal(readFileSync(file, "utf8"), "to the file\n");
+});
+
+test("a program that is over at once is none the less seen", async () => {
+  for (let i = 0; i < 5; i++) {
+    const { path } = shellBundle("exit 3");
+    const container = await runtime.run(newId(), { bundle: path });
+    assert.deepEqual(await container.exited, { status: 3 });
+  }
+});
+
+test("create, start, kill and delete, with the errors that tell where a container is", async () => {
+  const id = newId();
+  const created = await runtime.create(id, { bundle: waiting.path });
+  assert.equal((await runtime.state(id)).pid, created.pid);
+  await assert.rejects(runtime.create(id, { bundle: waiting.path }), ContainerExistsError);
+  await runtime.start(id);
+  await assert.rejects(runtime.start(id), ContainerStatusError);
+  await assert.rejects(runtime.delete(id), ContainerStatusError);
+  assert.ok((await runtime.list()).some((container) => container.id === id));
+  await runtime.pause(id);
+  assert.equal((await runtime.state(id)).status, "paused");
+  await runtime.resume(id);
+  await runtime.kill(id, "KILL");
+  while ((await runtime.state(id)).status !== "stopped") await sleep(10);
+  await runtime.delete(id);
+  await assert.rejects(runtime.delete(id), NoContainerError);
+  await runtime.delete(id, { force: true });
+});
+
+test("an error carries what was said: the pointer, the errno and its name", async () => {
+  const { path } = shellBundle("true", {
+    edit: ({ mounts }) => {
+      mounts.push({ destination: "/data", source: "/nowhere", options: ["bind"] });
+    },
+  });
+  for (const make of [runtime.create.bind(runtime), runtime.run.bind(runtime)])
+    await assert.rejects(make(newId(), { bundle: path }), (error) => {
+      assert.ok(error instanceof ConfigError);
+      assert.match(error.pointer ?? "", /^\/mounts\/\d+\/source$/);
+      assert.deepEqual([error.errno, error.code], [2, "ENOENT"]);
+      assert.match(error.message, /\/nowhere.*ENOENT \(config\.json \/mounts/);
+      assert.match(error.reason, /ENOENT$/);
+      return true;
+    });
+});
+
+test("a bundle without a configuration is an error of that", async () => {
+  const error = await runtime.create(newId(), { bundle: newFolder("empty") }).catch((e) => e);
+  assert.ok(error instanceof ConfigError);
+  assert.match(error.hint ?? "", /tsrun spec/);
+});
+
+test("a binary that is not there, or says nothing, is an error that names it", async () => {
+  for (const [binary, message] of [
+    ["/nowhere/tsrun", /running \/nowhere\/tsrun: ENOENT; name the tsrun binary/],
+    ["/bin/false", /\/bin\/false features has ended with status 1/],
+  ] as const)
+    await assert.rejects(new Runtime({ binary, root: "/run/tsrun" }).features(), (error) => {
+      assert.ok(error instanceof BinaryError);
+      assert.match(error.message, message);
+      return true;
+    });
+});
+
+test("exec: as the container's process but for what is changed, and its own exit status", () =>
+  withContainer(async (id) => {
+    const changed = await runtime.exec(id, ["sh", "-c", "echo $A; id -u; pwd; exit 4"], {
+      env: { A: "b" },
+      user: { uid: 1000, gid: 1000 },
+      cwd: "/tmp",
+      stdio: { stdout: "pipe" },
+    });
+    assert.equal(await text(changed.stdout as Readable), "b\n1000\n/tmp\n");
+    assert.deepEqual(await changed.exited, { status: 4 });
+    const whole = { args: ["/bin/sh", "-c", "echo $B"], cwd: "/", env: ["B=c"] };
+    const other = await runtime.exec(id, whole, { stdio: { stdout: "pipe" } });
+    assert.equal(await text(other.stdout as Readable), "c\n");
+  }));
+
+test("exec: a program that is not there rejects", () =>
+  withContainer(async (id) => {
+    await assert.rejects(runtime.exec(id, ["/nonsense"]), RuntimeError);
+    await assert.rejects(runtime.exec(newId(), ["true"]), NoContainerError);
+  }));
+
+test("exec: the handle's kill reaches that process alone", () =>
+  withContainer(async (id) => {
+    const sleeper = await runtime.exec(id, ["sleep", "100"]);
+    assert.ok((await runtime.processes(id)).includes(sleeper.pid));
+    assert.match(await runtime.processTable(id), /sleep 100/);
+    assert.equal(sleeper.kill("KILL"), true);
+    assert.deepEqual(await sleeper.exited, { status: 137 });
+    assert.equal((await runtime.state(id)).status, "running");
+  }));
+
+test("an attached terminal: its size, what is typed, and its end", () =>
+  withContainer(async (id) => {
+    // The size comes a moment after the process.
+    const script = "sleep 0.1; stty size; read x; echo =$x; stty size";
+    const { terminal, exited } = await runtime.exec(id, ["sh", "-c", script], {
+      terminal: { rows: 10, columns: 20 },
+    });
+    assert.ok(terminal);
+    const shown = text(terminal);
+    await sleep(300);
+    terminal.resize({ rows: 33, columns: 44 });
+    await sleep(200);
+    terminal.write("typed\r");
+    assert.deepEqual(await exited, { status: 0 });
+    assert.equal(await shown, "10 20\r\ntyped\r\n=typed\r\n33 44\r\n");
+  }));
+
+test("the end of a terminal's input is control-D", async () => {
+  const { path } = withTerminal("cat; echo over");
+  const { terminal, exited } = await runtime.run(newId(), { bundle: path, terminal: true });
+  assert.ok(terminal);
+  const shown = text(terminal);
+  await sleep(200);
+  terminal.end("line");
+  await exited;
+  assert.match(await shown, /line.*over\r\n$/s);
+});
+
+test("the terminal of a created container comes through a console socket", async () => {
+  const id = newId();
+  const { path } = withTerminal("read x; stty size; echo =$x");
+  const { terminal } = await runtime.create(id, {
+    bundle: path,
+    terminal: { rows: 7, columns: 8 },
+  });
+  assert.ok(terminal);
+  const shown = text(terminal);
+  await runtime.start(id);
+  terminal.write("typed\r");
+  assert.equal(await shown, "typed\r\n7 8\r\n=typed\r\n");
+  await runtime.delete(id, { force: true });
+});
+
+test("a signal ends the container that is waited for, and nothing is left", async () => {
+  const controller = new AbortController();
+  const id = newId();
+  const { exited } = await runtime.run(id, { bundle: waiting.path, signal: controller.signal });
+  controller.abort(new Error("enough"));
+  await assert.rejects(exited, { message: "enough" });
+  await assert.rejects(runtime.state(id), NoContainerError);
+});
+
+test("a signal ends a call that hangs in a hook", async () => {
+  const id = newId();
+  const { path } = shellBundle("true", {
+    edit: (config) => {
+      config.hooks = { createRuntime: [{ path: "/bin/sleep", args: ["sleep", "2"] }] };
+    },
+  });
+  const before = Date.now();
+  const signal = AbortSignal.timeout(300);
+  await assert.rejects(runtime.create(id, { bundle: path, signal }), { name: "TimeoutError" });
+  assert.ok(Date.now() - before < 1500);
+  await runtime.delete(id, { force: true });
+  // The hook itself goes on until it has ended.
+  await sleep(2000);
+});
+
+test("events come until the loop is left, the signal comes or the container ends", async () => {
+  const id = newId();
+  await runtime.run(id, { bundle: waiting.path, detach: true });
+  for await (const event of runtime.events(id, { interval: 20 })) {
+    assert.deepEqual([event.type, event.id], ["stats", id]);
+    break;
+  }
+  const signal = AbortSignal.timeout(200);
+  await assert.rejects(
+    async () => {
+      for await (const _ of runtime.events(id, { interval: 20, signal }));
+    },
+    { name: "TimeoutError" },
+  );
+  const end = (async () => {
+    for await (const _ of runtime.events(id, { interval: 20 }));
+  })();
+  await sleep(100);
+  await runtime.delete(id, { force: true });
+  await end;
+  await assert.rejects(runtime.events(id).next(), NoContainerError);
+});
+
+test("statistics are those of the container's group, read here", () =>
+  withContainer(async (id) => {
+    const { cpu } = await runtime.statistics(id);
+    assert.ok(Number(cpu.stat?.["usage_usec"]) > 0);
+    await assert.rejects(runtime.statistics(newId()), NoContainerError);
+  }));
+
+test("an update that cannot be is refused by name", () =>
+  withContainer(async (id) => {
+    await assert.rejects(
+      runtime.update(id, { cpu: { realtimePeriod: 1000 } }),
+      (error) => error instanceof RuntimeError && /realtimePeriod|real-time/.test(error.message),
+    );
+  }));
+
+test("what the service manager has told this process is not for its containers", async () => {
+  process.env["NOTIFY_SOCKET"] = "/run/nobody-listens";
+  try {
+    const { path } = shellBundle("env");
+    const quiet = new Runtime({ binary: tsrunPath, root: "/run/tsrun" });
+    const container = await quiet.run(newId(), { bundle: path, stdio: { stdout: "pipe" } });
+    assert.doesNotMatch(await text(container.stdout as Readable), /NOTIFY_SOCKET/);
+    assert.deepEqual(await container.exited, { status: 0 });
+  } finally {
+    delete process.env["NOTIFY_SOCKET"];
+  }
+});
+
+test("a call leaves no descriptor and no file behind", async () => {
+  const fds = () => openDescriptors();
+  await runtime.version();
+  const before = fds();
+  for (let i = 0; i < 3; i++) {
+    const { path } = shellBundle("true");
+    await (await runtime.run(newId(), { bundle: path, stdio: { stdout: new PassThrough() } }))
+      .exited;
+  }
+  await sleep(100);
+  assert.equal(fds(), before);
+  assert.equal(existsSync("/run/tsrun"), true);
+});
+
+const openDescriptors = (): number => {
+  let open = 0;
+  for (let fd = 0; fd < 256; fd++) if (existsSync(`/proc/self/fd/${fd}`)) open++;
+  return open;
+};
