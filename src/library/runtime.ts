@@ -142,6 +142,10 @@ export interface ImageOptions extends CallOptions {
   shellJob?: boolean;
   /** Allow file locks. */
   fileLocks?: boolean;
+  /** Drop from older images the memory that newer ones have. */
+  autoDedup?: boolean;
+  /** Fetch memory when it is needed (userfaultfd(2)). */
+  lazyPages?: boolean;
   /** What becomes of the container's cgroups. */
   manageCgroupsMode?: "soft" | "full" | "strict" | "ignore";
 }
@@ -154,12 +158,24 @@ export interface CheckpointOptions extends ImageOptions {
   parentPath?: string;
   /** Save the memory only, and let the container go on. */
   preDump?: boolean;
+  /** Leave out TCP connections that are not established yet. */
+  tcpSkipInFlight?: boolean;
+  /** Give files a name again that were deleted and are still open, where possible. */
+  linkRemap?: boolean;
+  /** Send the memory to a page server: `address:port`. */
+  pageServer?: string;
 }
 
 /** How a container is brought back. */
-export interface RestoreOptions extends ImageOptions {
+export interface RestoreOptions extends ImageOptions, Omit<StreamOptions, "preserveFds"> {
   /** The bundle that it was made of. */
   bundle: string;
+  /** A file to write the pid to, for other programs. */
+  pidFile?: string;
+  /** AppArmor profile or SELinux label for the processes: `type:name`. */
+  lsmProfile?: string;
+  /** SELinux label for the mounts. */
+  lsmMountContext?: string;
 }
 
 /** The versions of a binary. */
@@ -289,17 +305,20 @@ export class Runtime {
 
   /** Saves a running container with criu. */
   async checkpoint(id: string, options: CheckpointOptions): Promise<void> {
-    const { leaveRunning, parentPath, preDump } = options;
-    const own = [...flag("leave-running", leaveRunning), ...flag("pre-dump", preDump)];
-    await this.#call(
-      ["checkpoint", ...imageWords(options), ...own, ...valued("parent-path", parentPath), id],
-      options,
-    );
+    const { signal } = options;
+    await this.#call(["checkpoint", ...imageWords(options), ...checkpointWords(options), id], {
+      ...(signal ? { signal } : {}),
+    });
   }
 
   /** Brings a saved container back, and does not wait for its end. */
   async restore(id: string, options: RestoreOptions): Promise<ContainerProcess> {
-    const words = ["restore", "--detach", "--bundle", options.bundle, ...imageWords(options)];
+    const { bundle, lsmProfile, lsmMountContext } = options;
+    const labels = [
+      ...valued("lsm-profile", lsmProfile),
+      ...valued("lsm-mount-context", lsmMountContext),
+    ];
+    const words = ["restore", "--detach", `--bundle=${bundle}`, ...imageWords(options), ...labels];
     return this.#detached(words, [id], options);
   }
 
@@ -509,5 +528,16 @@ const imageWords = (options: ImageOptions): Words => [
   ...flag("ext-unix-sk", options.extUnixSk),
   ...flag("shell-job", options.shellJob),
   ...flag("file-locks", options.fileLocks),
+  ...flag("auto-dedup", options.autoDedup),
+  ...flag("lazy-pages", options.lazyPages),
   ...valued("manage-cgroups-mode", options.manageCgroupsMode),
+];
+
+const checkpointWords = (options: CheckpointOptions): Words => [
+  ...flag("leave-running", options.leaveRunning),
+  ...flag("pre-dump", options.preDump),
+  ...flag("tcp-skip-in-flight", options.tcpSkipInFlight),
+  ...flag("link-remap", options.linkRemap),
+  ...valued("parent-path", options.parentPath),
+  ...valued("page-server", options.pageServer),
 ];

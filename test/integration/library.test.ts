@@ -1,11 +1,11 @@
 /** The library for Node.js, with real containers: streams, terminals, errors, signals. */
 import assert from "node:assert/strict";
-import { existsSync, openSync, readFileSync } from "node:fs";
+import { existsSync, openSync, readFileSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { PassThrough, Readable } from "node:stream";
 import { text } from "node:stream/consumers";
 import { test } from "node:test";
-import { setTimeout as sleep } from "node:timers/promises";
+import { setTimeout } from "node:timers/promises";
 import {
   BinaryError,
   ConfigError,
@@ -15,11 +15,15 @@ import {
   Runtime,
   RuntimeError,
 } from "../../src/library/index.ts";
+import { plainLine } from "../unit/cli/recorder.ts";
 import { newFolder, shellBundle, WAITS } from "./harness/bundle.ts";
+import { patience } from "./harness/expect.ts";
 import { nothingIsLeftAtTheEnd } from "./harness/leftovers.ts";
 import { newId, tsrunPath } from "./harness/runtime.ts";
 
 nothingIsLeftAtTheEnd();
+
+const sleep = (milliseconds: number): Promise<void> => setTimeout(milliseconds * patience);
 
 const warnings: string[] = [];
 const runtime = new Runtime({
@@ -181,7 +185,7 @@ test("exec: the handle's kill reaches that process alone", () =>
 test("an attached terminal: its size, what is typed, and its end", () =>
   withContainer(async (id) => {
     // The size comes a moment after the process.
-    const script = "sleep 0.1; stty size; read x; echo =$x; stty size";
+    const script = `sleep ${0.1 * patience}; stty size; read x; echo =$x; stty size`;
     const { terminal, exited } = await runtime.exec(id, ["sh", "-c", script], {
       terminal: { rows: 10, columns: 20 },
     });
@@ -234,13 +238,15 @@ test("a signal ends a call that hangs in a hook", async () => {
   const id = newId();
   const { path } = shellBundle("true", {
     edit: (config) => {
-      config.hooks = { createRuntime: [{ path: "/bin/sleep", args: ["sleep", "2"] }] };
+      config.hooks = {
+        createRuntime: [{ path: "/bin/sleep", args: ["sleep", String(2 * patience)] }],
+      };
     },
   });
   const before = Date.now();
   const signal = AbortSignal.timeout(300);
   await assert.rejects(runtime.create(id, { bundle: path, signal }), { name: "TimeoutError" });
-  assert.ok(Date.now() - before < 1500);
+  assert.ok(Date.now() - before < 1500 * patience);
   await runtime.delete(id, { force: true });
   // The hook itself goes on until it has ended.
   await sleep(2000);
@@ -316,3 +322,37 @@ const openDescriptors = (): number => {
   for (let fd = 0; fd < 256; fd++) if (existsSync(`/proc/self/fd/${fd}`)) open++;
   return open;
 };
+
+/** Writes the words that it is called with, and fails. */
+function recorder(): [path: string, words: () => string[]] {
+  const folder = newFolder("recorder");
+  const path = join(folder, "tsrun");
+  const script = `#!/bin/sh\nprintf '%s\\n' "$@" > ${folder}/words\nexit 1\n`;
+  writeFileSync(path, script, { mode: 0o755 });
+  return [path, () => readFileSync(join(folder, "words"), "utf8").trimEnd().split("\n")];
+}
+
+test("what checkpoint and restore are asked for are words of the command line", async () => {
+  const [binary, words] = recorder();
+  const recording = new Runtime({ binary, root: "/run/tsrun" });
+  const image = {
+    ...{ imagePath: "/i", workPath: "/w", tcpEstablished: true, extUnixSk: true, shellJob: true },
+    ...{ fileLocks: true, autoDedup: true, lazyPages: true, manageCgroupsMode: "soft" as const },
+  };
+  const own = { leaveRunning: true, preDump: true, tcpSkipInFlight: true, linkRemap: true };
+  await assert.rejects(
+    recording.checkpoint("c", { ...image, ...own, parentPath: "../p", pageServer: "a:1" }),
+    BinaryError,
+  );
+  const saved = plainLine(words());
+  await assert.rejects(
+    recording.restore("c", { ...image, bundle: "/b", lsmProfile: "a:b", lsmMountContext: "l" }),
+    RuntimeError,
+  );
+  for (const line of [saved, plainLine(words())]) {
+    assert.ok(line, "a line that the binary knows");
+    assert.deepEqual(line.call()?.args, ["c"]);
+    const flags = line.call()?.flags as Record<string, unknown>;
+    for (const [name, value] of Object.entries(image)) assert.equal(flags[name], value, name);
+  }
+});
