@@ -304,13 +304,6 @@ test("limits of kernel memory are warned about", () => {
   remove(id);
 });
 
-test("Intel RDT is refused", () => {
-  const id = created();
-  failed(tsrun.call(["update", "--l3-cache-schema", "L3:0=f", id]), /Intel RDT/);
-  failed(tsrun.call(["update", "--mem-bw-schema", "MB:0=50", id]), /Intel RDT/);
-  remove(id);
-});
-
 test("a container that has stopped cannot be updated", () => {
   const id = created();
   succeeded(tsrun.call(["kill", id, "KILL"]));

@@ -60,8 +60,8 @@ function inContainer<T>(
 const printed = (bundle: Bundle, words: string[], runtime: Runtime = tsrun): string =>
   inContainer(bundle, (exec) => succeeded(exec(...words), runtime.name).stdout, runtime);
 
-/** What the process is: credentials, sets, limits, and what it sees. Seccomp's number of filters is younger than 5.14. */
-const SELF = `grep -E '^(Uid|Gid|Groups|Cap|NoNewPrivs|Seccomp:|SigBlk|SigIgn|SigCgt|NSpid)' /proc/self/status |
+/** What the process is (runc leaves signals ignored that its caller ignores): credentials, sets, limits, and what it sees. Seccomp's number of filters is younger than 5.14. */
+const SELF = `grep -E '^(Uid|Gid|Groups|Cap|NoNewPrivs|Seccomp:|SigBlk|SigCgt|NSpid)' /proc/self/status |
     sed 's/^NSpid.*\\t/NSpid /; s/^NSpid [0-9]*/NSpid/'
   cat /proc/self/limits /proc/self/oom_score_adj; hostname; pwd; env | sort; ls /; ls /dev
   for fd in /proc/self/fd/*; do [ ! -e "$fd" ] || echo "$fd"; done; cat /proc/self/personality`;
