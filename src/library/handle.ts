@@ -10,7 +10,7 @@ import { processStatus } from "../linux/proc.ts";
 import { pidfdOpen, sendSignal } from "../linux/process.ts";
 import { signalNumber } from "../linux/signals.ts";
 import type { Running } from "./binary.ts";
-import { toRuntimeError } from "./errors.ts";
+import { BinaryError, toRuntimeError } from "./errors.ts";
 import type { Streams } from "./stdio.ts";
 import type { Terminal } from "./terminal.ts";
 
@@ -126,10 +126,12 @@ export async function untilStarted(
     await Promise.race([sleep(pause), end]).catch(() => {});
   }
   if (started?.pidfd !== undefined) close(started.pidfd);
-  const pid = readPid(pidFile);
   // It rejects for what has failed.
-  await end;
-  return { pid: pid ?? 0, pidfd: undefined };
+  const status = await end;
+  const pid = readPid(pidFile);
+  if (pid === undefined)
+    throw new BinaryError(new Failure(`tsrun has ended with status ${status} and made no process`));
+  return { pid, pidfd: undefined };
 }
 
 /** A pid is another process's as soon as its parent, tsrun, has waited for it: one whose parent that is is the one. */

@@ -1,6 +1,6 @@
 /** The library for Node.js, with real containers: streams, terminals, errors, signals. */
 import assert from "node:assert/strict";
-import { existsSync, openSync, readFileSync, writeFileSync } from "node:fs";
+import { existsSync, openSync, readFileSync } from "node:fs";
 import { join } from "node:path";
 import { PassThrough, Readable } from "node:stream";
 import { text } from "node:stream/consumers";
@@ -15,7 +15,6 @@ import {
   Runtime,
   RuntimeError,
 } from "../../src/library/index.ts";
-import { plainLine } from "../unit/cli/recorder.ts";
 import { newFolder, shellBundle, WAITS } from "./harness/bundle.ts";
 import { patience } from "./harness/expect.ts";
 import { nothingIsLeftAtTheEnd } from "./harness/leftovers.ts";
@@ -322,37 +321,3 @@ const openDescriptors = (): number => {
   for (let fd = 0; fd < 256; fd++) if (existsSync(`/proc/self/fd/${fd}`)) open++;
   return open;
 };
-
-/** Writes the words that it is called with, and fails. */
-function recorder(): [path: string, words: () => string[]] {
-  const folder = newFolder("recorder");
-  const path = join(folder, "tsrun");
-  const script = `#!/bin/sh\nprintf '%s\\n' "$@" > ${folder}/words\nexit 1\n`;
-  writeFileSync(path, script, { mode: 0o755 });
-  return [path, () => readFileSync(join(folder, "words"), "utf8").trimEnd().split("\n")];
-}
-
-test("what checkpoint and restore are asked for are words of the command line", async () => {
-  const [binary, words] = recorder();
-  const recording = new Runtime({ binary, root: "/run/tsrun" });
-  const image = {
-    ...{ imagePath: "/i", workPath: "/w", tcpEstablished: true, extUnixSk: true, shellJob: true },
-    ...{ fileLocks: true, autoDedup: true, lazyPages: true, manageCgroupsMode: "soft" as const },
-  };
-  const own = { leaveRunning: true, preDump: true, tcpSkipInFlight: true, linkRemap: true };
-  await assert.rejects(
-    recording.checkpoint("c", { ...image, ...own, parentPath: "../p", pageServer: "a:1" }),
-    BinaryError,
-  );
-  const saved = plainLine(words());
-  await assert.rejects(
-    recording.restore("c", { ...image, bundle: "/b", lsmProfile: "a:b", lsmMountContext: "l" }),
-    RuntimeError,
-  );
-  for (const line of [saved, plainLine(words())]) {
-    assert.ok(line, "a line that the binary knows");
-    assert.deepEqual(line.call()?.args, ["c"]);
-    const flags = line.call()?.flags as Record<string, unknown>;
-    for (const [name, value] of Object.entries(image)) assert.equal(flags[name], value, name);
-  }
-});
