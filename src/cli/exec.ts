@@ -34,7 +34,7 @@ export const exec: Command<ExecFlags> = {
     "-p, --process <path>":
       'file with the process, in the form of "process" in config.json; no option that describes the' +
       " process counts then",
-    "--cwd <directory>": "working directory in the container",
+    "--cwd <dir>": "working directory in the container",
     "-e, --env <name=value>...": "set an environment variable; may be given several times",
     "-t, --tty": "give the process a terminal",
     "-u, --user <uid[:gid]>": "user, and group, as numbers",
@@ -64,8 +64,8 @@ For example, this lists the processes of the container "ubuntu01":
 
     # tsrun exec ubuntu01 ps`,
   exitStatus: `\
-The exit status is that of the command, or 128 + n if signal n killed it; 0 with --detach; 255 for an
-error.`,
+The exit status is that of the command, or 128 + n if signal n killed it; 0 with --detach; 255 for
+an error.`,
   failureStatus: 255,
   execute({ runtime, context }, [id = "", ...words], flags) {
     const preserveFds = toDescriptorCount("--preserve-fds", flags.preserveFds || "0");
