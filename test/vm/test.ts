@@ -24,7 +24,10 @@ const UNPROVEN = ["containerd", "cri", "docker"].map((name) => `test/vm/engines/
 const JOB = "build/vm-job";
 const RESULTS = "build/vm-results";
 /** What the tests look at, beside themselves. */
-const PARTS = ["build/tsrun", "build/quickjs", "docs/engines.md", "test/vm/test-guest.sh"];
+const PARTS = [
+  ...["build/tsrun", "build/quickjs", "docs/compatibility.md", "docs/engines.md"],
+  "test/vm/test-guest.sh",
+];
 
 const { values, positionals: named } = parseArgs({
   options: { all: { type: "boolean", default: false } },
