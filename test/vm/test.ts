@@ -76,7 +76,7 @@ const ending = await run({
   command: `TSRUN_TEST_SEED=${seed} ${amount} test/vm/test-guest.sh ${files.join(" ")}`,
   results: RESULTS,
   terminal: false,
-  deadline: values.all ? 10_800 : 2400,
+  deadline: values.all ? 10_800 : 3300,
 });
 if ("failure" in ending) console.error(ending.failure);
 process.exitCode = "status" in ending ? ending.status : 1;
