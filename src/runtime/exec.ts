@@ -1,6 +1,6 @@
 /** `exec`: one more process in a container. */
 import type { Process } from "@opencontainers-types";
-import { SIGKILL } from "#abi";
+import { ECHILD, SIGKILL } from "#abi";
 import { load } from "#host";
 import { Failure } from "../failure.ts";
 import { planCapabilities } from "../init/capabilities.ts";
@@ -8,6 +8,7 @@ import { openChannel } from "../init/channel.ts";
 import { keepsGroups } from "../init/identity.ts";
 import { hostId } from "../init/idMappings.ts";
 import { keyringOf } from "../init/process.ts";
+import { unless } from "../linux/errno.ts";
 import { openProcRoot, processStatus } from "../linux/proc.ts";
 import { type Child, exitStatus, sendSignal, wait } from "../linux/process.ts";
 import { blockSignals } from "../linux/signals.ts";
@@ -108,9 +109,10 @@ function launch(context: Context, target: ExecTarget, options: ExecOptions): Lau
     awaitExecution(creator.fd, seccomp && identify(child));
     return { child, terminal };
   } catch (error) {
-    // Nobody else would: a process that has ended and is not waited for stays in the container's PID namespace.
+    // Nobody else would: a process that has ended and is not waited for stays in the container's PID namespace. One that
+    // ended by itself may have been waited for (ECHILD).
     sendSignal(child.pidfd, SIGKILL);
-    wait(child.pidfd);
+    unless([ECHILD], () => wait(child.pidfd));
     throw error;
   }
 }

@@ -174,12 +174,19 @@ test("the exit status is the command's, 128 + n for signal n, and 255 for an err
 
 test("a process that does not come to its program leaves nothing in the container", () => {
   leavesNothing(() => {
-    inContainer(bundleOf(), (exec) => {
+    inContainer(bundleOf(), (exec, id) => {
       // The container's own loop sleeps, and sleeps again.
       const list = () => succeeded(exec("ps", "-o", "args")).stdout.replaceAll("sleep 0.05\n", "");
       const before = list();
       failed(exec("nosuch"), /executable file not found/);
       failed(exec("--pid-file", "/nowhere/pid", "--", "sleep", "100"), /pid file/);
+      // Only the new process makes itself a session.
+      const inject = ["-e", "trace=setsid", "-e", "inject=setsid:signal=KILL"];
+      const killed = tsrun.calledBy("strace", "-f", "-qq", "-o", "/dev/null", ...inject);
+      failed(
+        killed.call(["exec", id, "true"], NOT_NULL),
+        /ended with status 137 before it was ready/,
+      );
       assert.equal(list(), before);
     });
   });
