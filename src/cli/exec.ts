@@ -1,8 +1,7 @@
-import { O_RDONLY } from "#abi";
+import { AT_FDCWD } from "#abi";
 import { maxJsonBytes } from "../../spec/json.ts";
 import { doing, Failure } from "../failure.ts";
-import { open, readBytes, using } from "../linux/fs.ts";
-import { decode } from "../linux/text.ts";
+import { readText } from "../linux/fs.ts";
 import type { ProcessChanges, ProcessDocument } from "../runtime/execProcess.ts";
 import { type Command, EXISTING_CONTAINER } from "./command.ts";
 import { checkPreserved, toDescriptorCount } from "./preservedDescriptors.ts";
@@ -100,7 +99,7 @@ function readProcess(
       `the process is what ${path} says: the command and the options that describe it are ignored`,
     );
   const text = doing(`reading the process from ${path}`, undefined, () =>
-    decode(using(open(path, O_RDONLY), (fd) => readBytes(fd, maxJsonBytes))),
+    readText(path, AT_FDCWD, maxJsonBytes),
   );
   return { path, text };
 }

@@ -1,8 +1,8 @@
 import type { LinuxResources } from "@opencontainers-types";
-import { O_RDONLY } from "#abi";
+import { AT_FDCWD } from "#abi";
 import { maxJsonBytes, stringifyJson } from "../../spec/json.ts";
 import { doing, Failure } from "../failure.ts";
-import { open, readBytes, using } from "../linux/fs.ts";
+import { readBytes, readText } from "../linux/fs.ts";
 import { decode } from "../linux/text.ts";
 import { type Command, EXISTING_CONTAINER } from "./command.ts";
 
@@ -61,9 +61,8 @@ A file has the form of linux.resources in config.json:
 };
 
 function read(path: string): string {
-  const readAll = (fd: number) => decode(readBytes(fd, maxJsonBytes));
   return doing(`reading the resources from ${path}`, undefined, () =>
-    path === "-" ? readAll(0) : using(open(path, O_RDONLY), readAll),
+    path === "-" ? decode(readBytes(0, maxJsonBytes)) : readText(path, AT_FDCWD, maxJsonBytes),
   );
 }
 

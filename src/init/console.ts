@@ -17,6 +17,7 @@ import { Failure } from "../failure.ts";
 import { close, dup, filesystemType, openAt, openInRoot, stat, using } from "../linux/fs.ts";
 import { attachMount, cloneMount } from "../linux/mount.ts";
 import { openPeer, setControllingTerminal, setWindowSize } from "../linux/tty.ts";
+import type { InitEnd } from "./channel.ts";
 import { makeFile } from "./inRoot.ts";
 
 export interface Terminal {
@@ -42,6 +43,12 @@ export function openTerminal(root: number, size: Box | undefined): Terminal {
   const slave = openPeer(master);
   if (size) setWindowSize(slave, { rows: Number(size.height), columns: Number(size.width) });
   return { master, slave };
+}
+
+/** Hands the master to the maker of this process. */
+export function giveTerminal(channel: InitEnd, { master }: Terminal): void {
+  channel.send({ type: "console" }, [master]);
+  close(master);
 }
 
 /**

@@ -8,7 +8,7 @@ import { load } from "#host";
 import { doing } from "../failure.ts";
 import { freeAffinity, setAffinity } from "../linux/affinity.ts";
 import { setsid } from "../linux/credentials.ts";
-import { close, closeAllBut, openPath, using } from "../linux/fs.ts";
+import { closeAllBut, openPath, using } from "../linux/fs.ts";
 import { chroot, fchdir, setns } from "../linux/namespaces.ts";
 import { exit, spawn } from "../linux/process.ts";
 import { resetSignalActions } from "../linux/signals.ts";
@@ -71,10 +71,7 @@ function prepare(plan: ExecPlan, enter: (plan: ExecPlan) => void): Ready {
   const terminal = process.terminal
     ? load(import("./console.ts")).openTerminal(root, process.consoleSize)
     : undefined;
-  if (terminal) {
-    channel.send({ type: "console" }, [terminal.master]);
-    close(terminal.master);
-  }
+  if (terminal) load(import("./console.ts")).giveTerminal(channel, terminal);
   return becomeProcess(plan, root, terminal, labels);
 }
 

@@ -132,7 +132,7 @@ function prepare(plan: InitPlan): Created {
   const { root } = mounted;
   const terminal = populateDev(plan, mounted, sources.open);
   sources.close();
-  if (terminal) giveTerminal(plan, terminal);
+  if (terminal) load(import("./console.ts")).giveTerminal(plan.channel, terminal);
   const startSocket = receiveHandover(plan);
   waitForRuntimeHooks(plan);
   runContainerHooks(plan, "createContainer", "creating");
@@ -232,11 +232,6 @@ function populateDev(
   });
   umask(callersMask);
   return terminal;
-}
-
-function giveTerminal({ channel }: InitPlan, { master }: Terminal): void {
-  channel.send({ type: "console" }, [master]);
-  close(master);
 }
 
 const stateOf = ({ state }: InitPlan, status: State["status"]): State => ({

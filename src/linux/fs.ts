@@ -191,9 +191,9 @@ function enlarged(buffer: Uint8Array): Uint8Array<ArrayBuffer> {
   return larger;
 }
 
-/** The text of a file of the host. Throws a TypeError if it is not UTF-8. */
-export const readText = (path: string, dir: number = AT_FDCWD): string =>
-  using(openAt(dir, path, O_RDONLY), (fd) => decode(readBytes(fd)));
+/** The text of a file of the host, of at most `limit` bytes (RangeError). Throws a TypeError if it is not UTF-8. */
+export const readText = (path: string, dir: number = AT_FDCWD, limit?: number): string =>
+  using(openAt(dir, path, O_RDONLY), (fd) => decode(readBytes(fd, limit)));
 
 /** The text of an open file from its beginning: the kernel wakes poll(2) for what happens after the last read. */
 export function rereadText(fd: number): string {

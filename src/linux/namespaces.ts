@@ -73,6 +73,16 @@ export function chroot(path: string): void {
   check(syscall(SYS_chroot, path), "chroot", path);
 }
 
+/** Runs `step` in another namespace of the kind `flag`, and comes back to `own`. */
+export function visitNamespace<T>(own: number, other: number, flag: number, step: () => T): T {
+  setns(other, flag);
+  try {
+    return step();
+  } finally {
+    setns(own, flag);
+  }
+}
+
 /**
  * Runs `step` in the mount namespace that `enter` goes to, and comes back: setns(2) and unshare(2) change what the root and
  * the working directory of this process are.

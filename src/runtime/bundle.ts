@@ -1,13 +1,12 @@
 /** The bundle: a directory with config.json and the root filesystem (specification, "Filesystem Bundle"). */
 
 import type { Process, Spec } from "@opencontainers-types";
-import { AT_FDCWD, ENOENT, O_DIRECTORY, O_RDONLY } from "#abi";
+import { AT_FDCWD, ENOENT, O_DIRECTORY } from "#abi";
 import { readConfig } from "../../spec/config.ts";
 import { maxJsonBytes } from "../../spec/json.ts";
 import { Failure } from "../failure.ts";
 import { isErrno } from "../linux/errno.ts";
-import { open, openPath, readBytes, readlinkAt, using } from "../linux/fs.ts";
-import { decode } from "../linux/text.ts";
+import { openPath, readlinkAt, readText, using } from "../linux/fs.ts";
 import { checkConfig } from "./checks.ts";
 
 /** A bundle that has been read and checked. */
@@ -39,7 +38,7 @@ export function openBundle(directory: string): Bundle {
 
 function readConfigFile(path: string): Pick<Bundle, "config" | "text"> {
   try {
-    const text = decode(using(open(path, O_RDONLY), (fd) => readBytes(fd, maxJsonBytes)));
+    const text = readText(path, AT_FDCWD, maxJsonBytes);
     return { text, config: readConfig(text) };
   } catch (cause) {
     const missing = isErrno(cause, ENOENT);

@@ -2,7 +2,6 @@
 import type { Spec } from "@opencontainers-types";
 import { O_DIRECTORY, O_RDONLY, O_RDWR, SYS_write } from "#abi";
 import { syscall } from "#host";
-import { readConfig } from "../../spec/config.ts";
 import { hierarchyMountPoint } from "../cgroup/hierarchy.ts";
 import { Criu, type Notification } from "../criu/client.ts";
 import { DUMP, type Options, PRE_DUMP } from "../criu/messages.ts";
@@ -61,8 +60,7 @@ export function checkpoint(context: Context, id: string, options: CheckpointOpti
     const places = openPlaces(options, LOG);
     try {
       // The bundle's may be another one by now.
-      const config = readConfig(directory.keptConfig());
-      dump(context, state, config, options, places);
+      dump(context, state, directory.keptConfig(), options, places);
     } finally {
       closePlaces(places);
     }

@@ -2,14 +2,12 @@
 import type { Process } from "@opencontainers-types";
 import { ECHILD, SIGKILL } from "#abi";
 import { load } from "#host";
-import { Failure } from "../failure.ts";
 import { planCapabilities } from "../init/capabilities.ts";
 import { openChannel } from "../init/channel.ts";
 import { keepsGroups } from "../init/identity.ts";
-import { hostId } from "../init/idMappings.ts";
 import { keyringOf } from "../init/process.ts";
 import { unless } from "../linux/errno.ts";
-import { openProcRoot, processStatus } from "../linux/proc.ts";
+import { openProcRoot } from "../linux/proc.ts";
 import { type Child, exitStatus, sendSignal, wait } from "../linux/process.ts";
 import { blockSignals } from "../linux/signals.ts";
 import type { Context } from "./context.ts";
@@ -20,6 +18,7 @@ import { type ExecTarget, openTarget, openTargetGroup } from "./execTarget.ts";
 import { awaitExecution } from "./execution.ts";
 import { checkKernel } from "./kernel.ts";
 import { writePidFile } from "./pidFile.ts";
+import { identityOf } from "./process.ts";
 import { checkProcess } from "./processChecks.ts";
 import { hookState } from "./status.ts";
 import { checkTerminal } from "./terminal.ts";
@@ -106,7 +105,7 @@ function launch(context: Context, target: ExecTarget, options: ExecOptions): Lau
     seccomp?.keep();
     settle(child, process, options);
     creator.send({ type: "recorded" });
-    awaitExecution(creator.fd, seccomp && identify(child));
+    awaitExecution(creator.fd, seccomp && identityOf(child.pid));
     return { child, terminal };
   } catch (error) {
     // Nobody else would: a process that has ended and is not waited for stays in the container's PID namespace. One that
@@ -122,16 +121,12 @@ function check(process: Process, { ids }: ExecTarget, options: ExecOptions): voi
   checkTerminal(process.terminal ?? false, options.consoleSocket, !options.detach);
   if (process.apparmorProfile || process.selinuxLabel)
     load(import("./labelChecks.ts")).checkLabels(process);
-  if (!ids) return;
-  const { uid, gid } = process.user ?? { uid: 0, gid: 0 };
-  for (const [name, mappings, each] of [
-    ["uid", ids.uids, uid],
-    ["gid", ids.gids, gid],
-  ] as const)
-    if (hostId(mappings, each) === undefined)
-      throw new Failure(`the ${name} ${each} is not mapped in the container's user namespace`, {
-        pointer: `/process/user/${name}`,
-      });
+  if (ids)
+    load(import("./userNamespaceChecks.ts")).checkUser(
+      process.user ?? { uid: 0, gid: 0 },
+      ids.uids,
+      ids.gids,
+    );
 }
 
 /** What its maker does for a process that is ready: it must not have executed anything yet. */
@@ -142,5 +137,3 @@ function settle(child: Child, process: Process, { pidFile, pidfdSocket }: ExecOp
     load(import("./pidfdSocket.ts")).passPidfd(pidfdSocket, child.pidfd, "setns");
   if (pidFile !== undefined) writePidFile(pidFile, child.pid);
 }
-
-const identify = ({ pid }: Child) => ({ pid, startTime: processStatus(pid)?.startTime ?? 0 });

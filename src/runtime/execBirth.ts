@@ -3,8 +3,7 @@ import { CLONE_NEWPID, EPERM, PR_SET_DUMPABLE } from "#abi";
 import { load } from "#host";
 import { doing, Failure } from "../failure.ts";
 import { type ExecPlan, execByStage, execInContainer } from "../init/exec.ts";
-import { giveStandardStreams, isNamelessStream, raiseHardLimits } from "../init/identity.ts";
-import { hostId } from "../init/idMappings.ts";
+import { raiseHardLimits } from "../init/identity.ts";
 import { setAffinity } from "../linux/affinity.ts";
 import { unless } from "../linux/errno.ts";
 import { close } from "../linux/fs.ts";
@@ -20,7 +19,7 @@ import type { ExecTarget } from "./execTarget.ts";
 export function bearExec(plan: ExecPlan, target: ExecTarget, group: number | undefined): Child {
   const { process } = plan;
   raiseHardLimits(process.rlimits ?? []);
-  giveHostStreams(plan, target);
+  if (target.ids) load(import("./userNamespace.ts")).giveHostStreams(process, target.ids.uids);
   const initial = process.execCPUAffinity?.initial;
   if (initial)
     doing(`running on the CPUs ${initial}`, "/process/execCPUAffinity/initial", () =>
@@ -60,11 +59,4 @@ function bear(plan: ExecPlan, target: ExecTarget, cgroup: number | undefined): C
   const opened = [pidfd, plan.channel.fd, plan.root, plan.proc, cgroup];
   for (const fd of opened) if (fd !== undefined) close(fd);
   return child;
-}
-
-/** Who is root of a user namespace only could not give them to the container's user. */
-function giveHostStreams({ process }: ExecPlan, { ids }: ExecTarget): void {
-  if (!ids || process.terminal) return;
-  const owner = hostId(ids.uids, process.user?.uid ?? 0);
-  if (owner !== undefined) giveStandardStreams(owner, isNamelessStream);
 }

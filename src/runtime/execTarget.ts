@@ -1,7 +1,6 @@
 /** The container that `exec` enters, as it is now. */
 import type { Linux, LinuxIDMapping, Spec } from "@opencontainers-types";
 import { CLONE_NEWPID, ESRCH, O_DIRECTORY, O_PATH } from "#abi";
-import { parseJson } from "../../spec/json.ts";
 import { openForExec } from "../cgroup/group.ts";
 import { doing, Failure } from "../failure.ts";
 import { parseIdMap } from "../init/idMappings.ts";
@@ -12,8 +11,8 @@ import { pidfdOpen } from "../linux/process.ts";
 import type { Context } from "./context.ts";
 import { inOwnGroup } from "./ownGroup.ts";
 import { livingProcess } from "./process.ts";
-import { statusOf } from "./status.ts";
-import { StateDirectory, type StoredState } from "./store.ts";
+import { type ContainerStatus, statusOf } from "./status.ts";
+import { type ProcessIdentity, StateDirectory, type StoredState } from "./store.ts";
 
 export interface ExecTarget {
   state: StoredState;
@@ -36,30 +35,36 @@ export function openTarget(context: Context, id: string, ignorePaused: boolean):
   const state = directory.read();
   const status = state ? statusOf(directory, state) : "stopped";
   const isRefused = status === "paused" ? !ignorePaused : status === "creating";
-  if (!state || status === "stopped" || isRefused)
-    throw new Failure(`cannot exec in a ${status} container: ${id}`, {
-      kind: "container-status",
-      hint: status === "paused" ? "resume it first, or use --ignore-paused" : undefined,
-    });
-  // It was checked when the container was made, and nobody else can write there.
-  const config = parseJson(directory.keptConfig(), { withoutNulls: true }) as Spec;
+  if (!state || status === "stopped" || isRefused) return refuse(status, id);
+  const config = directory.keptConfig();
   directory.close();
-  const { pid } = state.process as { pid: number };
+  return lookAt(state, config) ?? refuse("stopped", id);
+}
+
+function refuse(status: ContainerStatus, id: string): never {
+  throw new Failure(`cannot exec in a ${status} container: ${id}`, {
+    kind: "container-status",
+    hint: status === "paused" ? "resume it first, or use --ignore-paused" : undefined,
+  });
+}
+
+/** Undefined if the first process has just ended. */
+function lookAt(state: StoredState, config: Spec): ExecTarget | undefined {
+  const { pid } = state.process as ProcessIdentity;
   const pidfd = unless([ESRCH], () => pidfdOpen(pid));
+  if (pidfd === undefined) return undefined;
   const flags = namespaceFlags(config.linux ?? {});
   const target = {
     state,
     config,
-    pidfd: pidfd ?? -1,
+    pidfd,
     namespaces: flags & ~CLONE_NEWPID,
     hasPidNamespace: (flags & CLONE_NEWPID) !== 0,
     ids: hasNamespace(config, "user") ? idsOf(pid) : undefined,
     root: hasOwnMounts(config) ? undefined : openRoot(pid),
   };
   // Last, so that what was opened by its pid is surely its.
-  if (pidfd === undefined || livingProcess(state) === undefined)
-    throw new Failure(`cannot exec in a stopped container: ${id}`, { kind: "container-status" });
-  return target;
+  return livingProcess(state) === undefined ? undefined : target;
 }
 
 const namespaceFlags = ({ namespaces = [] }: Linux): number =>

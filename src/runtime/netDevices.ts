@@ -10,7 +10,7 @@ import { Failure, pointerTo } from "../failure.ts";
 import { isErrno } from "../linux/errno.ts";
 import { close, open } from "../linux/fs.ts";
 import { type Link, type LinkAddress, Links } from "../linux/links.ts";
-import { setns } from "../linux/namespaces.ts";
+import { visitNamespace } from "../linux/namespaces.ts";
 import type { Child } from "../linux/process.ts";
 
 /** A network namespace, kept alive by these descriptors. */
@@ -23,15 +23,6 @@ const openSide = (): Side => ({
   namespace: open("/proc/self/ns/net", O_RDONLY),
   links: new Links(),
 });
-
-function openOtherSide(pidfd: number, host: Side): Side {
-  setns(pidfd, CLONE_NEWNET);
-  try {
-    return openSide();
-  } finally {
-    setns(host.namespace, CLONE_NEWNET);
-  }
-}
 
 function closeSide({ namespace, links }: Side): void {
   links.close();
@@ -59,7 +50,7 @@ export class NetDevices {
     const host = openSide();
     this.#host = host;
     this.#container = step("entering the container's network namespace", "/linux/netDevices", () =>
-      openOtherSide(pidfd, host),
+      visitNamespace(host.namespace, pidfd, CLONE_NEWNET, openSide),
     );
   }
 

@@ -4,10 +4,10 @@ import { load } from "#host";
 import { type ChosenCgroup, cgroupDrivers } from "../cgroup/driver.ts";
 import type { ResourcePlan } from "../cgroup/resources/plan.ts";
 import { stat } from "../linux/fs.ts";
-import { processStatus } from "../linux/proc.ts";
 import type { Child } from "../linux/process.ts";
 import { cgroupOwner } from "./cgroupOwner.ts";
 import type { Construction } from "./construction.ts";
+import { identityOf } from "./process.ts";
 
 /** Chooses the container's group, and what is set in it. */
 export function chooseCgroup(construction: Construction): ChosenCgroup {
@@ -55,7 +55,7 @@ export function placeInCgroup(
     const directory = cgroup.place((group) => {
       const child = make(group);
       construction.child = child;
-      state.process = { pid: child.pid, startTime: processStatus(child.pid)?.startTime ?? 0 };
+      state.process = identityOf(child.pid);
       return child;
     });
     // Only by it the group is the container's, should the creation fail from now on.

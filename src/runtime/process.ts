@@ -4,7 +4,13 @@ import { unless } from "../linux/errno.ts";
 import { using } from "../linux/fs.ts";
 import { isDead, processStatus } from "../linux/proc.ts";
 import { pidfdOpen } from "../linux/process.ts";
-import type { StoredState } from "./store.ts";
+import type { ProcessIdentity, StoredState } from "./store.ts";
+
+/** What a process of this one's is known by. */
+export const identityOf = (pid: number): ProcessIdentity => ({
+  pid,
+  startTime: processStatus(pid)?.startTime ?? 0,
+});
 
 /** The recorded process, if it is still that one and alive. */
 export function livingProcess(state: StoredState): number | undefined {

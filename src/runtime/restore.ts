@@ -7,9 +7,9 @@ import { doing, Failure } from "../failure.ts";
 import type { MountPlan } from "../init/mountPlan.ts";
 import { planNamespaces } from "../init/namespaces.ts";
 import { close, open, openPath, using } from "../linux/fs.ts";
-import { setns } from "../linux/namespaces.ts";
+import { visitNamespace } from "../linux/namespaces.ts";
 import { setLinkUp } from "../linux/net.ts";
-import { cgroupOf, processStatus } from "../linux/proc.ts";
+import { cgroupOf } from "../linux/proc.ts";
 import { type Child, pidfdOpen } from "../linux/process.ts";
 import { blockSignals } from "../linux/signals.ts";
 import { openBundle } from "./bundle.ts";
@@ -32,6 +32,7 @@ import { initialState, type Launched, runRuntimeHooks, undo } from "./launch.ts"
 import { announceRestored } from "./notifySocket.ts";
 import { writePidFile } from "./pidFile.ts";
 import { chooseCgroup, limit, placeInCgroup } from "./placement.ts";
+import { identityOf } from "./process.ts";
 import { attend } from "./run.ts";
 import { completeStart } from "./start.ts";
 import { makeDirectories, StateDirectory } from "./store.ts";
@@ -197,7 +198,7 @@ function hear(restoration: Restoration, { script, pid = 0, descriptors }: Notifi
   const { bundle, directory, options, state } = construction;
   switch (script) {
     case "setup-namespaces":
-      state.process = identify(pid);
+      state.process = identityOf(pid);
       setLoopbackUp(construction, pid);
       runRuntimeHooks(construction);
       break;
@@ -209,26 +210,19 @@ function hear(restoration: Restoration, { script, pid = 0, descriptors }: Notifi
     case "post-restore":
       sealRestored(pid, bundle.config, plans);
       construction.child = { pid, pidfd: pidfdOpen(pid) };
-      state.process = identify(pid);
+      state.process = identityOf(pid);
       state.created = new Date().toISOString();
       directory.keepConfig(bundle.text);
       directory.write(state);
   }
 }
 
-const identify = (pid: number) => ({ pid, startTime: processStatus(pid)?.startTime ?? 0 });
-
 /** A network namespace comes back empty. Connections over its loopback device need that before they are restored. */
 function setLoopbackUp({ namespaces }: Construction, pid: number): void {
   if ((namespaces.cloneFlags & CLONE_NEWNET) === 0) return;
   using(open("/proc/self/ns/net", O_RDONLY), (own) =>
-    using(open(`/proc/${pid}/ns/net`, O_RDONLY), (its) => {
-      setns(its, CLONE_NEWNET);
-      try {
-        setLinkUp("lo");
-      } finally {
-        setns(own, CLONE_NEWNET);
-      }
-    }),
+    using(open(`/proc/${pid}/ns/net`, O_RDONLY), (its) =>
+      visitNamespace(own, its, CLONE_NEWNET, () => setLinkUp("lo")),
+    ),
   );
 }

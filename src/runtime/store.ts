@@ -3,7 +3,7 @@
  * the socket that `start` speaks to and the lock that the container's process holds until execve.
  */
 
-import type { Hooks, LinuxResources } from "@opencontainers-types";
+import type { Hooks, LinuxResources, Spec } from "@opencontainers-types";
 import {
   AT_FDCWD,
   DT_DIR,
@@ -252,11 +252,15 @@ export class StateDirectory {
     );
   }
 
-  /** The kept text. Throws a Failure if there is none. */
-  keptConfig(): string {
-    return doing(`reading ${this.#root}/${this.id}/${CONFIG_FILE}`, undefined, () =>
-      using(openAt(this.fd, CONFIG_FILE, O_RDONLY | O_NOFOLLOW), (fd) => decode(readBytes(fd))),
-    );
+  /**
+   * What was kept: it was checked then, and nobody else can write there. What is null in it is absent from the result. Throws
+   * a Failure if there is none.
+   */
+  keptConfig(): Spec {
+    return doing(`reading ${this.#root}/${this.id}/${CONFIG_FILE}`, undefined, () => {
+      const fd = openAt(this.fd, CONFIG_FILE, O_RDONLY | O_NOFOLLOW);
+      return parseJson(decode(using(fd, readBytes)), { withoutNulls: true }) as Spec;
+    });
   }
 
   /** A path to a file in the directory that fits into a socket's address however long the root is. */

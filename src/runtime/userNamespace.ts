@@ -1,5 +1,5 @@
 /** What only a creator outside can do for a container with a user namespace of its own. */
-import type { Linux } from "@opencontainers-types";
+import type { Linux, LinuxIDMapping, Process } from "@opencontainers-types";
 import { Failure } from "../failure.ts";
 import type { CreatorEnd } from "../init/channel.ts";
 import { giveStandardStreams, isNamelessStream, raiseHardLimits } from "../init/identity.ts";
@@ -52,11 +52,11 @@ export function adoptIdMappings(pid: number, { config, process }: Bundle): void 
 /** Gives the container's process what it could not reach as a root of a user namespace only. */
 export function supply(
   pid: number,
-  bundle: Bundle,
+  { config, process }: Bundle,
   { sources, opensSources }: InitPlan,
   channel: CreatorEnd,
 ): void {
-  giveHostStreams(bundle);
+  giveHostStreams(process, config.linux?.uidMappings ?? []);
   if (opensSources) channel.send({ type: "mapped" });
   else sendSources(pid, sources, channel);
 }
@@ -65,7 +65,7 @@ export function supply(
  * The standard streams belong to users of the host: who is root of a user namespace only could not give them to the
  * container's user.
  */
-function giveHostStreams({ config, process }: Bundle): void {
-  const owner = hostId(config.linux?.uidMappings ?? [], process.user?.uid ?? 0);
+export function giveHostStreams(process: Process, uids: readonly LinuxIDMapping[]): void {
+  const owner = hostId(uids, process.user?.uid ?? 0);
   if (!process.terminal && owner !== undefined) giveStandardStreams(owner, isNamelessStream);
 }

@@ -51,7 +51,8 @@ function checkMappings(
     });
 }
 
-function checkUser(
+/** Refuses a user that has no ids in a user namespace with these mappings. */
+export function checkUser(
   { uid, gid, additionalGids = [] }: User,
   uids: readonly LinuxIDMapping[],
   gids: readonly LinuxIDMapping[],

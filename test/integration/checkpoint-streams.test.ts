@@ -4,7 +4,6 @@ import { type StdioOptions, spawn, spawnSync } from "node:child_process";
 import { openSync, statSync } from "node:fs";
 import { join } from "node:path";
 import { test } from "node:test";
-import { isWhole, onlyWhole } from "../vm/engines/whole.ts";
 import { newFolder, shellBundle } from "./harness/bundle.ts";
 import {
   checkpoint,
@@ -17,17 +16,15 @@ import {
   restore,
   restored,
   run,
+  withCriu,
 } from "./harness/checkpoint.ts";
 import type { Config } from "./harness/config.ts";
 import { becomes, eventually, failed, succeeded } from "./harness/expect.ts";
 import { leavesNothing, nothingIsLeftAtTheEnd } from "./harness/leftovers.ts";
-import { needs } from "./harness/machine.ts";
 import { newId, tsrun } from "./harness/runtime.ts";
 import { consoleSocket, Terminal } from "./harness/terminal.ts";
 
 nothingIsLeftAtTheEnd();
-
-const withCriu = isWhole ? needs("criu") : onlyWhole;
 
 test("connections over the loopback device go on with --tcp-established", withCriu, () => {
   leavesNothing(() => {

@@ -4,9 +4,9 @@ import { spawn, spawnSync } from "node:child_process";
 import { existsSync, readFileSync, readlinkSync, statSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { test } from "node:test";
-import { isWhole, onlyWhole } from "../vm/engines/whole.ts";
 import { newFolder } from "./harness/bundle.ts";
 import {
+  type Counter,
   checkpoint,
   checkpointed,
   count,
@@ -19,17 +19,27 @@ import {
   restore,
   restored,
   run,
+  withCriu,
 } from "./harness/checkpoint.ts";
 import type { Config } from "./harness/config.ts";
 import { becomes, eventually, failed, pause, stateOf, succeeded } from "./harness/expect.ts";
 import { cgroupRoot } from "./harness/hierarchy.ts";
 import { leavesNothing, nothingIsLeftAtTheEnd } from "./harness/leftovers.ts";
-import { needs } from "./harness/machine.ts";
 import { newId, runc, tsrun } from "./harness/runtime.ts";
 
 nothingIsLeftAtTheEnd();
 
-const withCriu = isWhole ? needs("criu") : onlyWhole;
+/** It is saved and restored, goes on counting, is what it was, and is removed. */
+function comesBack(container: Counter, meanwhile = () => {}): void {
+  run(container);
+  const before = factsOf(container.id);
+  checkpointed(container);
+  meanwhile();
+  restored(container);
+  counts(container);
+  assert.deepEqual(factsOf(container.id), before);
+  remove(container);
+}
 
 test("a container goes on where it was, and is what it was", withCriu, () => {
   leavesNothing(() => {
@@ -248,13 +258,7 @@ test("so can be one in the host's network and PID namespaces", withCriu, () => {
         ({ type }) => !shared.includes(type),
       );
     });
-    run(container);
-    const before = factsOf(container.id);
-    checkpointed(container);
-    restored(container);
-    counts(container);
-    assert.deepEqual(factsOf(container.id), before);
-    remove(container);
+    comesBack(container);
   });
 });
 
@@ -266,13 +270,7 @@ test("one with a user namespace of its own", withCriu, () => {
       config.linux.uidMappings = ids;
       config.linux.gidMappings = ids;
     });
-    run(container);
-    const before = factsOf(container.id);
-    checkpointed(container);
-    restored(container);
-    counts(container);
-    assert.deepEqual(factsOf(container.id), before);
-    remove(container);
+    comesBack(container);
   });
 });
 
@@ -288,15 +286,10 @@ test("places for mounts are made again, inside of other mounts too", withCriu, (
       );
     });
     spawnSync("ln", ["-s", "/mnt", join(container.rootfs, "link")]);
-    run(container);
-    const before = factsOf(container.id);
-    checkpointed(container);
-    for (const place of [join(outer, "for"), join(container.rootfs, "outer")])
-      spawnSync("rm", ["-r", place]);
-    restored(container);
-    counts(container);
-    assert.deepEqual(factsOf(container.id), before);
-    remove(container);
+    comesBack(container, () => {
+      for (const place of [join(outer, "for"), join(container.rootfs, "outer")])
+        spawnSync("rm", ["-r", place]);
+    });
   });
 });
 

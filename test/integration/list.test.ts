@@ -5,7 +5,7 @@ import { chownSync, mkdirSync, readFileSync, rmSync, symlinkSync, writeFileSync 
 import { join } from "node:path";
 import { test } from "node:test";
 import { makeBundle, newFolder, shellBundle, WAITS } from "./harness/bundle.ts";
-import { becomes, failed, stateOf, succeeded } from "./harness/expect.ts";
+import { becomes, failed, type State, stateOf, succeeded } from "./harness/expect.ts";
 import { nothingIsLeftAtTheEnd } from "./harness/leftovers.ts";
 import { type Runtime, runc, tsrun } from "./harness/runtime.ts";
 
@@ -40,19 +40,8 @@ function withThree(runtime: Runtime, look: () => void): void {
     succeeded(runtime.call(["delete", "--force", id]));
 }
 
-interface Listed {
-  id: string;
-  pid: number;
-  status: string;
-  bundle: string;
-  rootfs: string;
-  created: string;
-  owner: string;
-  annotations?: Record<string, string>;
-}
-
-const listOf = (runtime: Runtime): Listed[] =>
-  JSON.parse(succeeded(runtime.call(["list", "--format", "json"])).stdout) as Listed[];
+const listOf = (runtime: Runtime): State[] =>
+  JSON.parse(succeeded(runtime.call(["list", "--format", "json"])).stdout) as State[];
 
 test("the table is runc's: its columns, their widths, the order", () => {
   /** What differs from run to run has the same length. */

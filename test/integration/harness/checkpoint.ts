@@ -1,8 +1,13 @@
 import { existsSync, readFileSync, readlinkSync } from "node:fs";
 import { join } from "node:path";
+import { isWhole, onlyWhole } from "../../vm/engines/whole.ts";
 import { type Bundle, type BundleOptions, newFolder, shellBundle } from "./bundle.ts";
 import { eventually, stateOf, succeeded } from "./expect.ts";
+import { needs } from "./machine.ts";
 import { newId, type Runtime, tsrun } from "./runtime.ts";
+
+/** Options of a test with the real criu: emulated, it takes long. */
+export const withCriu: { skip?: string } = isWhole ? needs("criu") : onlyWhole;
 
 /** A container with a folder of the host on /vol. */
 export interface Counter extends Bundle {

@@ -5,7 +5,7 @@ import { after, before } from "node:test";
 import { USER } from "../../integration/harness/config.ts";
 import { eventually } from "../../integration/harness/waiting.ts";
 import { output } from "./calls.ts";
-import { ALONE, asUser, busybox, rootless, script, setUpUser, tearDown } from "./podman.ts";
+import { ALONE, asUser, busybox, rootless, script, setUpUser, shown, tearDown } from "./podman.ts";
 import { alike } from "./runtimes.ts";
 import { onlyWhole } from "./whole.ts";
 
@@ -94,16 +94,7 @@ const inspected: Record<string, { options: string[]; look: string[] }> = {
 for (const [name, { options, look }] of Object.entries(inspected))
   alike(
     `${name} shows in a user's container`,
-    (runtime) =>
-      rootless(runtime)
-        .output(
-          "run",
-          "--rm",
-          ...(/network/.test(name) ? [] : ALONE),
-          ...options,
-          ...script(...look),
-        )
-        .split("\n"),
+    (runtime) => shown(rootless(runtime), options, look),
     onlyWhole,
   );
 

@@ -6,7 +6,7 @@ import { after, before, describe, test } from "node:test";
 import { Pty } from "../../integration/harness/pty.ts";
 import { eventually } from "../../integration/harness/waiting.ts";
 import { output } from "./calls.ts";
-import { ALONE, busybox, type Podman, rootful, script, setUp, tearDown } from "./podman.ts";
+import { ALONE, busybox, type Podman, rootful, script, setUp, shown, tearDown } from "./podman.ts";
 import { alike, tsrun } from "./runtimes.ts";
 import { onlyWhole } from "./whole.ts";
 
@@ -248,16 +248,7 @@ describe("an option", () => {
   for (const [name, { options, look }] of Object.entries(inspected))
     alike(
       `${name} shows in the container`,
-      (runtime) =>
-        rootful(runtime)
-          .output(
-            "run",
-            "--rm",
-            ...(/network/.test(name) ? [] : ALONE),
-            ...options,
-            ...script(...look),
-          )
-          .split("\n"),
+      (runtime) => shown(rootful(runtime), options, look),
       onlyWhole,
     );
 

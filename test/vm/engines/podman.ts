@@ -96,3 +96,16 @@ export const busybox = (...command: string[]): string[] => [BUSYBOX, ...command]
 
 /** The same, with a script for its shell. */
 export const script = (...lines: string[]): string[] => busybox("sh", "-c", lines.join("\n"));
+
+/** What a container with these options sees of itself; without a network unless they name one. */
+export const shown = (
+  podman: Podman,
+  options: readonly string[],
+  look: readonly string[],
+): string[] =>
+  podman
+    .output(
+      ...["run", "--rm", ...(options.some((option) => option.includes("network")) ? [] : ALONE)],
+      ...[...options, ...script(...look)],
+    )
+    .split("\n");
