@@ -4,6 +4,8 @@ CC ?= cc
 PREFIX ?= /usr/local
 MANUAL = $(PREFIX)/share/man/man8
 BASH_COMPLETION = $(PREFIX)/share/bash-completion/completions/tsrun
+FISH_COMPLETION = $(PREFIX)/share/fish/vendor_completions.d/tsrun.fish
+ZSH_COMPLETION = $(PREFIX)/share/zsh/site-functions/_tsrun
 DEBUG ?= 0
 # Distributions keep runtimes and mount tools in folders that not every root shell looks into.
 export PATH := $(PATH):/usr/sbin:/sbin
@@ -122,17 +124,19 @@ lint: $(NODE_MODULES) $(GENERATED)
 bench: build/tsrun build/bench/launcher build/bench/floor
 	$(TSX) bench/run.ts
 
-## install: the binary, its manual pages and bash's completion, below $(DESTDIR)$(PREFIX)
+## install: the binary, its manual pages and the shells' completion, below $(DESTDIR)$(PREFIX)
 install: build/tsrun build/reference.stamp
 	install -D -m 755 build/tsrun $(DESTDIR)$(PREFIX)/bin/tsrun
 	install -d $(DESTDIR)$(MANUAL)
 	install -m 644 build/man/*.8 $(DESTDIR)$(MANUAL)
 	install -D -m 644 build/completion/tsrun.bash $(DESTDIR)$(BASH_COMPLETION)
+	install -D -m 644 build/completion/tsrun.fish $(DESTDIR)$(FISH_COMPLETION)
+	install -D -m 644 build/completion/_tsrun $(DESTDIR)$(ZSH_COMPLETION)
 
 ## uninstall: removes what install has put there
 uninstall:
 	rm -f $(DESTDIR)$(PREFIX)/bin/tsrun $(DESTDIR)$(MANUAL)/tsrun.8 $(DESTDIR)$(MANUAL)/tsrun-*.8 \
-		$(DESTDIR)$(BASH_COMPLETION)
+		$(addprefix $(DESTDIR),$(BASH_COMPLETION) $(FISH_COMPLETION) $(ZSH_COMPLETION))
 
 ## clean: removes build/
 clean:

@@ -55,6 +55,8 @@ find_missing_of_tests() {
   need mount program mount
   need bsdutils program script
   need mandoc program mandoc
+  need zsh program zsh
+  need fish program fish
 }
 
 find_missing_of_vm() {

@@ -86,7 +86,7 @@ const FUNCTION = String.raw`_tsrun() {
     signal) choices=$_tsrun_signals ;;
     container-id)
       # With the global options of this line. Without an answer there is nothing to offer.
-      choices=$("${"$"}{called[0]/#\~/$HOME}" "${"$"}{called[@]:1}" list --quiet 2> /dev/null < /dev/null)
+      choices=$("${"$"}{called[@]/#\~/$HOME}" list --quiet 2> /dev/null < /dev/null)
       ;;
     *'|'*) choices=${"$"}{kind//|/ } ;;
     *) return ;;

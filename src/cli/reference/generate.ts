@@ -8,7 +8,9 @@ import manifest from "../../../package.json" with { type: "json" };
 import { writeText } from "../../linux/fs.ts";
 import { commands } from "../commands.ts";
 import { bashCompletion } from "./bash.ts";
+import { fishCompletion } from "./fish.ts";
 import { commandPage, type Edition, programPage } from "./manPage.ts";
+import { zshCompletion } from "./zsh.ts";
 
 const folder = args().at(-1);
 const epoch = env("SOURCE_DATE_EPOCH");
@@ -22,3 +24,5 @@ write("man/tsrun.8", programPage(edition));
 for (const [name, command] of commands)
   write(`man/tsrun-${name}.8`, commandPage(name, command, edition));
 write("completion/tsrun.bash", bashCompletion());
+write("completion/tsrun.fish", fishCompletion());
+write("completion/_tsrun", zshCompletion());
