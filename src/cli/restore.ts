@@ -6,6 +6,7 @@ interface RestoreFlags extends ImageFlags {
   consoleSocket?: string;
   detach?: boolean;
   pidFile?: string;
+  subreaper?: boolean;
   lsmProfile?: string;
   lsmMountContext?: string;
 }
@@ -23,7 +24,8 @@ export const restore: Command<RestoreFlags> = {
     "--lsm-profile <type:name>": "AppArmor profile or SELinux label for the processes",
     "--lsm-mount-context <label>": "SELinux label for the mounts",
     "--no-pivot": "accepted as runc does; criu decides how the root is changed",
-    "--no-subreaper": "accepted as runc does; tsrun never makes itself a subreaper",
+    "--no-subreaper":
+      "do not become the parent of orphans, which is so that none stays behind as a zombie",
   },
   details: `"<new-container-id>" is your name for the instance of the container that you are restoring. It must be
 unique on your host.
@@ -41,6 +43,7 @@ for an error.`,
       consoleSocket: flags.consoleSocket || undefined,
       pidFile: flags.pidFile || undefined,
       detach: flags.detach ?? false,
+      subreaper: flags.subreaper ?? true,
       lsmProfile: flags.lsmProfile || undefined,
       lsmMountContext: flags.lsmMountContext || undefined,
     });

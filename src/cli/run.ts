@@ -9,6 +9,7 @@ import {
 interface RunFlags extends CreationFlags {
   detach?: boolean;
   keep?: boolean;
+  subreaper?: boolean;
 }
 
 export const run: Command<RunFlags> = {
@@ -18,14 +19,15 @@ export const run: Command<RunFlags> = {
     ...creationOptions,
     "-d, --detach": "do not wait for the container's process",
     "--keep": "do not delete the container after its process has ended",
-    "--no-subreaper": "accepted as runc does; tsrun never makes itself a subreaper",
+    "--no-subreaper":
+      "do not become the parent of orphans, which is so that none stays behind as a zombie",
   },
   details: creationDetails,
   exitStatus: `\
 The exit status is that of the command, or 128 + n if signal n killed it; 0 with --detach; 1 for an
 error.`,
   execute({ runtime, context }, [id = ""], flags) {
-    const { detach = false, keep = false } = flags;
-    return runtime.run(context, { ...toCreateOptions(id, flags), detach, keep });
+    const { detach = false, keep = false, subreaper = true } = flags;
+    return runtime.run(context, { ...toCreateOptions(id, flags), detach, keep, subreaper });
   },
 };

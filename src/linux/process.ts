@@ -9,7 +9,9 @@ import {
   EINVAL,
   ESRCH,
   O_RDONLY,
+  P_ALL,
   P_PIDFD,
+  PR_SET_CHILD_SUBREAPER,
   SIGCHLD,
   SYS_execve,
   SYS_exit_group,
@@ -22,6 +24,7 @@ import {
   SYS_waitid,
   WEXITED,
   WNOHANG,
+  WNOWAIT,
 } from "#abi";
 import { fork, syscall } from "#host";
 import { check } from "./errno.ts";
@@ -143,6 +146,22 @@ export function wait(pidfd: number, flags = 0): Ending | undefined {
   if ((flags & WNOHANG) !== 0 && siginfo.get(info, "pid") === 0) return undefined;
   const status = siginfo.get(info, "status");
   return siginfo.get(info, "code") === CLD_EXITED ? { exited: status } : { killed: status };
+}
+
+/** From now on the orphans among this process's descendants become its children (PR_SET_CHILD_SUBREAPER(2const)). */
+export function becomeSubreaper(): void {
+  prctl(PR_SET_CHILD_SUBREAPER, 1);
+}
+
+/** Waits for children that have ended, up to the one that somebody else waits for. */
+export function reapUpTo(child: Child): void {
+  const info = new Uint8Array(SIGINFO_SIZE);
+  const next = (flags: number): number => {
+    info.fill(0);
+    const result = syscall(SYS_waitid, P_ALL, 0, info, WEXITED | WNOHANG | flags, null);
+    return result < 0 ? 0 : siginfo.get(info, "pid");
+  };
+  for (let pid = next(WNOWAIT); pid !== 0 && pid !== child.pid; pid = next(WNOWAIT)) next(0);
 }
 
 /** The shell's convention: 128 + n for a process killed by signal n. */

@@ -9,7 +9,9 @@ import {
   POLLOUT,
   SFD_CLOEXEC,
   SFD_NONBLOCK,
+  SIG_BLOCK,
   SIG_SETMASK,
+  SIG_UNBLOCK,
   SIGKILL,
   SIGNALS,
   SIGSTOP,
@@ -51,6 +53,19 @@ export function unblockSignals(): void {
   check(syscall(SYS_rt_sigprocmask, SIG_SETMASK, sigset(0n), null, SIGSET_SIZE), "rt_sigprocmask");
 }
 
+/** Lets one signal do to this process during an action what it does to others. */
+export function withUnblocked<Result>(signal: number, action: () => Result): Result {
+  const mask = sigset(1n << BigInt(signal - 1));
+  const change = (how: number) =>
+    check(syscall(SYS_rt_sigprocmask, how, mask, null, SIGSET_SIZE), "rt_sigprocmask");
+  change(SIG_UNBLOCK);
+  try {
+    return action();
+  } finally {
+    change(SIG_BLOCK);
+  }
+}
+
 /** A descriptor that reads every signal that `blockSignals` blocks. */
 export function openSignals(): number {
   return check(
@@ -59,13 +74,21 @@ export function openSignals(): number {
   );
 }
 
+const siginfo = struct({ signo: "u32", errno: "i32", code: "i32", pid: "u32" });
 const SIGINFO_SIZE = 128;
 
-/** The number of the next signal that came, or undefined. */
-export function readSignal(signals: number): number | undefined {
+export interface ReceivedSignal {
+  signal: number;
+  /** The process that sent it; 0 for the kernel, and for one in another PID namespace. */
+  sender: number;
+}
+
+/** The next signal that came, or undefined. */
+export function readSignal(signals: number): ReceivedSignal | undefined {
   const info = new Uint8Array(SIGINFO_SIZE);
   const length = syscall(SYS_read, signals, info, info.length);
-  return length === SIGINFO_SIZE ? new DataView(info.buffer).getUint32(0, true) : undefined;
+  if (length !== SIGINFO_SIZE) return undefined;
+  return { signal: siginfo.get(info, "signo"), sender: siginfo.get(info, "pid") };
 }
 
 /** 0 is no signal, but asks whether there is a process (kill(2)). A signal's number from its number, its name or its name without SIG, in any case; undefined if there is none. */

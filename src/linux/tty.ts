@@ -22,8 +22,10 @@ import {
   OPOST,
   PARENB,
   PARMRK,
+  SIGTTOU,
   SYS_ioctl,
   TCGETS,
+  TCSBRK,
   TCSETS,
   TIOCGPTPEER,
   TIOCGWINSZ,
@@ -33,6 +35,7 @@ import {
 } from "#abi";
 import { syscall } from "#host";
 import { check } from "./errno.ts";
+import { withUnblocked } from "./signals.ts";
 import { struct } from "./struct.ts";
 
 /** The kernel's struct termios, without the control characters that follow. */
@@ -57,6 +60,13 @@ export const isTerminal = (fd: number): boolean =>
 export function setTermios(fd: number, settings: Termios): void {
   check(syscall(SYS_ioctl, fd, TCSETS, settings), "ioctl(TCSETS)", fd);
 }
+
+/**
+ * Waits until the caller is in the terminal's foreground, as tcdrain(3) does: in the background it is stopped until a shell
+ * brings it to the front (SIGTTOU). False for one that no shell could bring there.
+ */
+export const awaitForeground = (fd: number): boolean =>
+  withUnblocked(SIGTTOU, () => syscall(SYS_ioctl, fd, TCSBRK, 1) === 0);
 
 /** The same settings made raw, as cfmakeraw(3) does: bytes pass through untouched. */
 export function rawTermios(settings: Termios): Termios {

@@ -40,4 +40,6 @@ export interface RunOptions extends CreateOptions {
   detach: boolean;
   /** Do not delete the container when its process has ended. */
   keep: boolean;
+  /** While waiting, be the parent of the orphans that the container's processes leave. */
+  subreaper: boolean;
 }

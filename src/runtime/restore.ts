@@ -10,7 +10,7 @@ import { close, open, openPath, using } from "../linux/fs.ts";
 import { visitNamespace } from "../linux/namespaces.ts";
 import { setLinkUp } from "../linux/net.ts";
 import { cgroupOf } from "../linux/proc.ts";
-import { type Child, pidfdOpen } from "../linux/process.ts";
+import { becomeSubreaper, type Child, pidfdOpen } from "../linux/process.ts";
 import { blockSignals } from "../linux/signals.ts";
 import { openBundle } from "./bundle.ts";
 import { checkMachine } from "./checks.ts";
@@ -48,6 +48,8 @@ export interface RestoreOptions extends ImageOptions {
   pidFile: string | undefined;
   /** Do not wait for the process. */
   detach: boolean;
+  /** While waiting, be the parent of the orphans that the container's processes leave. */
+  subreaper: boolean;
   lsmProfile: string | undefined;
   lsmMountContext: string | undefined;
 }
@@ -57,7 +59,10 @@ const LOG = "restore.log";
 /** Returns the exit status: the process's in the foreground (128 + n if signal n killed it), 0 when detached. */
 export function restore(context: Context, options: RestoreOptions): number {
   // Signals that come from now on are for the container; they wait until there is one.
-  if (!options.detach) blockSignals();
+  if (!options.detach) {
+    blockSignals();
+    if (options.subreaper) becomeSubreaper();
+  }
   const restored = bringBack(context, options);
   completeStart(context, restored.directory, restored.state);
   if (context.notifySocket) announceRestored(context, restored.state, !options.detach);

@@ -3,7 +3,7 @@
  * that one sets itself up.
  */
 import { load } from "#host";
-import { exitStatus } from "../linux/process.ts";
+import { becomeSubreaper, exitStatus } from "../linux/process.ts";
 import { blockSignals } from "../linux/signals.ts";
 import type { Context, RunOptions } from "./context.ts";
 import { type Launched, launch } from "./launch.ts";
@@ -13,7 +13,10 @@ import { StateDirectory } from "./store.ts";
 /** Returns the exit status: the process's in the foreground (128 + n if signal n killed it), 0 when detached. */
 export function run(context: Context, options: RunOptions): number {
   // Signals that come from now on are for the container; they wait until there is one.
-  if (!options.detach) blockSignals();
+  if (!options.detach) {
+    blockSignals();
+    if (options.subreaper) becomeSubreaper();
+  }
   const launched = launch(context, options, !options.detach);
   let readiness: Readiness | undefined;
   try {

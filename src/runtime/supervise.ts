@@ -9,6 +9,7 @@ import {
   POLLIN,
   POLLOUT,
   SIGCHLD,
+  SIGCONT,
   SIGWINCH,
   SYS_read,
   SYS_write,
@@ -16,17 +17,18 @@ import {
 import { syscall } from "#host";
 import { unless } from "../linux/errno.ts";
 import { fcntl } from "../linux/fs.ts";
-import { type Child, type Ending, sendSignal, wait } from "../linux/process.ts";
+import { type Child, type Ending, getpid, reapUpTo, sendSignal, wait } from "../linux/process.ts";
 import { openSignals, poll, readSignal, type Watched } from "../linux/signals.ts";
-import { getTermios, getWindowSize, rawTermios, setTermios, setWindowSize } from "../linux/tty.ts";
+import { awaitForeground, getTermios, rawTermios, setTermios, type Termios } from "../linux/tty.ts";
 import type { Readiness } from "./notifySocket.ts";
+import { copyWindowSize } from "./terminal.ts";
 
 /**
  * Waits until the process has ended. `terminal` is the master of its terminal, if it has one; `readiness` is passed on, if
  * somebody waits for it.
  */
 export function supervise(
-  { pidfd }: Child,
+  child: Child,
   terminal: number | undefined,
   readiness?: Readiness | undefined,
 ): Ending {
@@ -34,48 +36,67 @@ export function supervise(
   const relays =
     terminal === undefined ? [] : [new Relay(0, terminal, endOfInput), new Relay(terminal, 1)];
   const moving = readiness ? [...relays, readiness] : relays;
-  const restore = terminal === undefined ? () => {} : attachTerminal(terminal);
+  const shown = terminal === undefined ? undefined : new ShownTerminal(terminal);
   try {
+    shown?.take();
     for (;;) {
       const ready = poll([
-        { fd: pidfd, events: POLLIN },
+        { fd: child.pidfd, events: POLLIN },
         { fd: signals, events: POLLIN },
         ...moving.flatMap((each) => each.watched()),
       ]);
       for (const each of moving) each.move(new Set(ready.map(({ fd }) => fd)));
-      forwardSignals(signals, pidfd, terminal);
-      if (ready.some(({ fd }) => fd === pidfd)) {
+      handleSignals(signals, child, shown);
+      if (ready.some(({ fd }) => fd === child.pidfd)) {
         // What the container wrote last is still in the terminal.
         relays[1]?.drain();
-        return wait(pidfd) as Ending;
+        return wait(child.pidfd) as Ending;
       }
     }
   } finally {
-    restore();
+    shown?.giveBack();
   }
 }
 
-function forwardSignals(signals: number, pidfd: number, terminal: number | undefined): void {
-  for (let signal = readSignal(signals); signal !== undefined; signal = readSignal(signals)) {
-    if (signal === SIGWINCH && terminal !== undefined) copyWindowSize(terminal);
-    else if (signal !== SIGCHLD) sendSignal(pidfd, signal);
+/** All but those that are for this process itself are for the container's. */
+function handleSignals(signals: number, child: Child, shown: ShownTerminal | undefined): void {
+  for (let next = readSignal(signals); next !== undefined; next = readSignal(signals)) {
+    const { signal, sender } = next;
+    if (signal === SIGCHLD) reapUpTo(child);
+    else if (signal === SIGWINCH && shown) shown.resize();
+    // SIGPIPE: what this process wrote is read by nobody any more.
+    else if (sender !== getpid()) sendSignal(child.pidfd, signal);
+    // Whatever has stopped this process, a shell may have used the terminal since.
+    if (signal === SIGCONT) shown?.take();
   }
 }
 
-/** Makes our own terminal raw and the container's as large. Returns what restores it. */
-function attachTerminal(terminal: number): () => void {
-  fcntl(terminal, F_SETFL, fcntl(terminal, F_GETFL) | O_NONBLOCK);
-  copyWindowSize(terminal);
-  const settings = getTermios(0);
-  if (settings === undefined) return () => {};
-  setTermios(0, rawTermios(settings));
-  // A terminal that has hung up has nothing to restore.
-  return () => unless([EIO, ENOTTY], () => setTermios(0, settings));
-}
+/** A container's terminal on the caller's own, which is raw in the meantime. */
+class ShownTerminal {
+  readonly #master: number;
+  #settings: Termios | undefined;
 
-function copyWindowSize(terminal: number): void {
-  const size = getWindowSize(0);
-  if (size) setWindowSize(terminal, size);
+  constructor(master: number) {
+    this.#master = master;
+    fcntl(master, F_SETFL, fcntl(master, F_GETFL) | O_NONBLOCK);
+  }
+
+  take(): void {
+    if (!awaitForeground(0)) return;
+    this.#settings ??= getTermios(0);
+    if (this.#settings) setTermios(0, rawTermios(this.#settings));
+    this.resize();
+  }
+
+  resize(): void {
+    copyWindowSize(this.#master);
+  }
+
+  /** A terminal that has hung up has nothing to restore. */
+  giveBack(): void {
+    const settings = this.#settings;
+    if (settings) unless([EIO, ENOTTY], () => setTermios(0, settings));
+  }
 }
 
 const NEWLINE = 0x0a;

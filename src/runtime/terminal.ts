@@ -4,6 +4,7 @@ import { doing, Failure } from "../failure.ts";
 import { close, using } from "../linux/fs.ts";
 import { connectTo, send } from "../linux/socket.ts";
 import { encode } from "../linux/text.ts";
+import { getWindowSize, setWindowSize } from "../linux/tty.ts";
 
 /** A terminal needs somebody at its other end, and a console socket needs a terminal. */
 export function checkTerminal(
@@ -26,13 +27,16 @@ export function checkTerminal(
 
 /**
  * Sends the master to whoever listens at --console-socket, as engines expect it: one message with one descriptor. Without
- * such a socket, returns it to be relayed.
+ * such a socket, returns it to be relayed, as large as the caller's terminal.
  */
 export function passTerminal(
   consoleSocket: string | undefined,
   master: number,
 ): number | undefined {
-  if (consoleSocket === undefined) return master;
+  if (consoleSocket === undefined) {
+    copyWindowSize(master);
+    return master;
+  }
   doing(`sending the terminal to the console socket ${consoleSocket}`, undefined, () =>
     using(connectTo(consoleSocket, SOCK_STREAM), (socket) =>
       send(socket, encode("/dev/ptmx"), [master]),
@@ -40,4 +44,10 @@ export function passTerminal(
   );
   close(master);
   return undefined;
+}
+
+/** Makes a container's terminal as large as the caller's, where the caller has one. */
+export function copyWindowSize(master: number): void {
+  const size = getWindowSize(0);
+  if (size) setWindowSize(master, size);
 }

@@ -429,7 +429,7 @@ test("run’s exit status is the container’s", () => {
 test("run hands signals on to the container", async () => {
   const out = newFolder("forward");
   const bundle = shellBundle(
-    "trap 'exit 7' TERM; trap 'echo > /out/hup' HUP; echo > /out/up; while true; do sleep 0.02; done",
+    "trap 'exit 7' TERM; trap 'echo > /out/hup' HUP; trap 'echo > /out/tstp' TSTP; echo > /out/up; while true; do sleep 0.02; done",
     {
       edit: (config) =>
         config.mounts.push({ destination: "/out", source: out, options: ["rbind", "rw"] }),
@@ -440,9 +440,42 @@ test("run hands signals on to the container", async () => {
   appears(join(out, "up"));
   child.kill("SIGHUP");
   appears(join(out, "hup"));
+  child.kill("SIGTSTP");
+  appears(join(out, "tstp"));
   child.kill("SIGTERM");
   const [status] = await ended;
   assert.equal(status, 7);
+});
+
+/** The parent of an orphan in a container that shares the PID namespace, while `run` is there. */
+async function parentOfOrphan(...options: string[]): Promise<{ parent: number; run: number }> {
+  const out = newFolder("orphan");
+  const orphan = "sleep 0.2; cp /proc/$$/status /out/new; mv /out/new /out/status";
+  const bundle = shellBundle(`(setsid sh -c '${orphan}' &); exec cat > /dev/null`, {
+    edit: (config) => {
+      shareNamespace(config, "pid");
+      config.mounts.push({ destination: "/out", source: out, options: ["rbind", "rw"] });
+    },
+  });
+  const child = tsrun.spawn(
+    ["run", ...options, "-b", bundle.path, newId()],
+    ["pipe", "ignore", "inherit"],
+  );
+  const ended = once(child, "exit");
+  appears(join(out, "status"));
+  const status = readFileSync(join(out, "status"), "utf8");
+  const number = (name: string) => Number(new RegExp(`^${name}:\\t(\\d+)$`, "m").exec(status)?.[1]);
+  eventually("somebody waits for the orphan", () => !existsSync(`/proc/${number("Pid")}`));
+  child.stdin?.end();
+  assert.equal((await ended)[0], 0);
+  return { parent: number("PPid"), run: child.pid as number };
+}
+
+test("run waits for orphans, unless it is told not to", async () => {
+  const adopted = await parentOfOrphan();
+  assert.equal(adopted.parent, adopted.run);
+  const left = await parentOfOrphan("--no-subreaper");
+  assert.notEqual(left.parent, left.run);
 });
 
 test("stdin, stdout and stderr go straight through", () => {

@@ -1,5 +1,6 @@
 /** Terminals: in the foreground of `run`, and handed over through --console-socket. */
 import assert from "node:assert/strict";
+import { readFileSync } from "node:fs";
 import { test } from "node:test";
 import { type BundleOptions, makeBundle, shellBundle } from "./harness/bundle.ts";
 import { becomes, failed, stateOf, succeeded } from "./harness/expect.ts";
@@ -89,6 +90,52 @@ test("a change of the window’s size arrives", async () => {
   await terminal.resize(20, 60);
   await terminal.ended();
   assert.match(terminal.output, /^20 60$/m);
+});
+
+test("the terminal has its size before the program begins", async () => {
+  for (let i = 0; i < 10; i++) {
+    const terminal = foreground("stty size");
+    await terminal.ended();
+    assert.equal(terminal.output, "33 101\n");
+  }
+});
+
+const parentOf = (pid: number): number =>
+  Number(/^PPid:\t(\d+)$/m.exec(readFileSync(`/proc/${pid}/status`, "utf8"))?.[1]);
+
+/** What a shell with job control does with the container's run as its job. */
+function job(container: string, shell: string, id = newId()): Terminal {
+  const { path } = shellBundle(container, { edit: withTerminal });
+  const run = [...tsrun.command, "run", "-b", path, id];
+  return new Terminal("foreground", "33", "101", "bash", "-c", `set -m\n${shell}`, ...run);
+}
+
+test("run in a shell's background is stopped as soon as it wants the terminal", async () => {
+  const terminal = job(
+    'stty size; read -r line; echo "got <$line>"; exit 5',
+    `"$0" "$@" &
+     until jobs -s | grep -q .; do sleep 0.05; done
+     echo stopped; fg >/dev/null; echo "status $?"`,
+  );
+  terminal.shows(/stopped\n33 101\n/);
+  await terminal.type("hello\r");
+  await terminal.ended();
+  assert.match(terminal.output, /^stopped\n33 101\nhello\ngot <hello>\nstatus 5\n$/m);
+});
+
+test("a job that was stopped has its terminal again when it goes on, and the size of now", async () => {
+  const id = newId();
+  const terminal = job(
+    'echo begun; read -r line; echo "got <$line>"; stty size; exit 5',
+    `"$0" "$@"; stty sane rows 20 columns 60; echo stopped; fg >/dev/null; echo "status $?"`,
+    id,
+  );
+  terminal.shows(/begun/);
+  process.kill(parentOf(stateOf(id).pid), "SIGSTOP");
+  terminal.shows(/stopped/);
+  await terminal.type("hello\r");
+  await terminal.ended();
+  assert.match(terminal.output, /stopped\nhello\ngot <hello>\n20 60\nstatus 5\n$/);
 });
 
 test("what a container writes last is shown, however the end falls", async () => {

@@ -31,6 +31,7 @@ const restored = {
   consoleSocket: undefined,
   pidFile: undefined,
   detach: false,
+  subreaper: true,
   lsmProfile: undefined,
   lsmMountContext: undefined,
 };
@@ -62,7 +63,7 @@ const ofRestore: [options: string, values: object][] = [
   ["-d -b /b", { detach: true, bundle: "/b" }],
   ["--detach --bundle=/b", { detach: true, bundle: "/b" }],
   ["--console-socket s --pid-file p", { consoleSocket: "s", pidFile: "p" }],
-  ["--no-pivot --no-subreaper", {}],
+  ["--no-pivot --no-subreaper", { subreaper: false }],
   ["--lsm-profile apparmor:a", { lsmProfile: "apparmor:a" }],
   ["--lsm-mount-context l", { lsmMountContext: "l" }],
 ];

@@ -21,7 +21,7 @@ const created = {
   preserveFds: 0,
   listenFds: 0,
 };
-const ran = { ...created, detach: false, keep: false };
+const ran = { ...created, detach: false, keep: false, subreaper: true };
 
 const second = 1_000_000_000n;
 const watched = { interval: 5n * second, once: false, triggers: [], cgroup: false };
@@ -46,7 +46,7 @@ const right: [line: string, ...call: Recording["calls"][number]][] = [
   ["run --detach c", "run", { ...ran, detach: true }],
   ["run -db /b c", "run", { ...ran, detach: true, bundle: "/b" }],
   ["run --keep c", "run", { ...ran, keep: true }],
-  ["run --no-subreaper c", "run", ran],
+  ["run --no-subreaper c", "run", { ...ran, subreaper: false }],
   ["run --no-pivot --no-new-keyring c", "run", { ...ran, noPivot: true, noNewKeyring: true }],
   ["list", "list"],
   ["list --format json", "list"],

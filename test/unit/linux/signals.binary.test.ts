@@ -30,7 +30,7 @@ test("blocked signals are read from a descriptor", () => {
     for (const signal of [SIGUSR1, SIGTERM, SIGRTMIN]) {
       equal(syscall(SYS_kill, getpid(), signal), 0);
       equal(poll([{ fd: signals, events: POLLIN }], 1000)[0]?.readable, true);
-      equal(readSignal(signals), signal);
+      deepEqual(readSignal(signals), { signal, sender: getpid() });
     }
     equal(readSignal(signals), undefined);
   });
