@@ -37,33 +37,32 @@ const toRow = ({ id, pid, status, bundle, created = "-", owner }: ContainerState
   id,
   String(pid),
   status,
-  shown(bundle),
-  shown(created),
+  bundle,
+  created,
   owner,
 ];
-
-/** What another user's state says must neither break the table nor speak to the terminal. */
-// biome-ignore lint/suspicious/noControlCharactersInRegex: they are what is looked for.
-const shown = (text: string): string => text.replace(/[\u0000-\u001f\u007f-\u009f]/g, "?");
 
 /** The least width of a column, and what is between it and the next one, as in runc's table. */
 const LEAST_WIDTH = 12;
 const PADDING = 3;
 
 function toTable(rows: readonly (readonly string[])[]): string {
-  const widths: number[] = HEADER.map(() => LEAST_WIDTH);
-  for (const row of rows)
-    row.forEach((cell, i) => {
-      widths[i] = Math.max(widths[i] as number, width(cell) + PADDING);
-    });
-  // The last one has no next one.
-  widths.pop();
+  // Of such text, which is the usual one, every cell may be shown, and is as wide as it is long.
+  const isPlain = /^[ -~]*$/.test(rows.flat().join(""));
+  const cells = isPlain ? rows : rows.map((row) => row.map(shown));
+  const width = isPlain ? (cell: string) => cell.length : countCharacters;
+  // The last column has no next one.
+  const widths = HEADER.slice(0, -1).map((_, i) =>
+    cells.reduce((most, row) => Math.max(most, width(row[i] as string) + PADDING), LEAST_WIDTH),
+  );
   const padded = (cell: string, i: number): string =>
     i < widths.length ? cell + " ".repeat((widths[i] as number) - width(cell)) : cell;
-  return rows.map((row) => `${row.map(padded).join("")}\n`).join("");
+  return cells.map((row) => `${row.map(padded).join("")}\n`).join("");
 }
 
-/** In characters, as Go counts them. */
-const width = (text: string): number =>
-  // biome-ignore lint/suspicious/noControlCharactersInRegex: all of ASCII.
-  /^[\u0000-\u007f]*$/.test(text) ? text.length : [...text].length;
+/** What another user's state says must neither break the table nor speak to the terminal. */
+// biome-ignore lint/suspicious/noControlCharactersInRegex: they are what is looked for.
+const shown = (text: string): string => text.replace(/[\u0000-\u001f\u007f-\u009f]/g, "?");
+
+/** As Go counts them. */
+const countCharacters = (text: string): number => [...text].length;

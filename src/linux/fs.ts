@@ -469,7 +469,7 @@ const DOT = 0x2e;
 
 /** `.` or `..`, with its NUL. */
 const isDots = (name: Uint8Array): boolean =>
-  name.length <= 3 && name.subarray(0, -1).every((byte) => byte === DOT);
+  name[0] === DOT && (name.length === 2 || (name.length === 3 && name[1] === DOT));
 
 /** The entries of a directory, without `.` and `..`. */
 export function readDirectory(fd: number): DirectoryEntry[] {

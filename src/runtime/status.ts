@@ -15,9 +15,11 @@ export type ContainerStatus = State["status"] | "paused";
 /** A creation that nobody is working on any more counts as stopped. */
 export function statusOf(directory: StateDirectory, state: StoredState): ContainerStatus {
   if (state.created === undefined) return directory.isLocked() ? "creating" : "stopped";
-  if (livingProcess(state) === undefined) return "stopped";
+  // As long as the lock is held, its process lives: nobody else has it.
+  const isCreated = directory.isExecLocked();
+  if (!isCreated && livingProcess(state) === undefined) return "stopped";
   if (isPaused(state)) return "paused";
-  return directory.isExecLocked() ? "created" : "running";
+  return isCreated ? "created" : "running";
 }
 
 /**
