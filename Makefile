@@ -25,7 +25,7 @@ UNIT_TESTS := $(shell find test/unit)
 # npm writes this file when it has installed everything.
 NODE_MODULES := node_modules/.package-lock.json
 TSX := node_modules/.bin/tsx
-GENERATED := build/generated/abi.stamp build/generated/spec.stamp
+GENERATED := build/generated/abi.stamp build/generated/spec.stamp build/generated/commit.json
 
 # How node:test reports: to the reader, and to the summary.
 REPORT = --test-reporter=spec --test-reporter-destination=stdout \
@@ -52,7 +52,7 @@ endif
 HOST_CFLAGS = $(CFLAGS) $(QUICKJS_CFLAGS) $(SECCOMP_CFLAGS) $(UAPI_$(ARCH))
 
 .PHONY: all help library docs demo test test-unit test-integration vm vm-shell test-vm test-all lint bench install uninstall \
-	clean
+	clean force
 .DELETE_ON_ERROR:
 
 ## all: build/tsrun; with DEBUG=1 build/debug/tsrun, which has names in its stack traces
@@ -158,6 +158,12 @@ build/generated/abi.stamp: build/deps.mk $(wildcard src/host/abi/*.ts) | $(NODE_
 build/generated/spec.stamp: $(wildcard spec/*.ts spec/*.json) $(NODE_MODULES)
 	$(TSX) spec/generate.ts
 	@touch $@
+
+# For --version. Newer only when it is another one: what is built of it is not built anew each time.
+build/generated/commit.json: force
+	@mkdir -p $(@D)
+	@printf '"%s"\n' "$$(git describe --always --dirty --long --abbrev=40 2>/dev/null)" >$@.new
+	@if cmp -s $@.new $@; then rm $@.new; else mv $@.new $@; fi
 
 # The manual pages and the shells' completion, from the definitions of the commands.
 build/reference.stamp: $(TYPESCRIPT) package.json $(GENERATED) $(NODE_MODULES)

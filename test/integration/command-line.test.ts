@@ -32,9 +32,11 @@ const OPTIONS: Record<string, string[]> = {
 test("--version names the program and the specification", () => {
   for (const option of ["--version", "-v"]) {
     const { stdout } = succeeded(tsrun.call([option]));
-    assert.match(stdout, /^tsrun version \d+\.\d+\.\d+/);
-    assert.match(stdout, /^spec: 1\.3\.0$/m);
-    assert.match(stdout, /^libseccomp: 2\.\d+\.\d+$/m);
+    // Outside of a git repository there is no commit.
+    assert.match(
+      stdout,
+      /^tsrun version \d+\.\d+\.\d+\n(commit: \S+\n)?spec: 1\.3\.0\nlibseccomp: 2\.\d+\.\d+\n$/,
+    );
   }
 });
 
