@@ -36,7 +36,7 @@ export function explained(
       pointer: `${pointer}/source`,
       hint: `${mount.source || "its missing source"} is no block device`,
     });
-  if (label !== undefined && isErrno(cause, EINVAL) && cause.message.includes('"context='))
+  if (label !== undefined && isErrno(cause, EINVAL) && cause.message.includes(`"${label.option}=`))
     return new Failure("labelling it", {
       cause,
       pointer: "/linux/mountLabel",

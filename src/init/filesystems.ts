@@ -32,7 +32,7 @@ export function createFilesystem(
     const made = parameters.some(isTooLong)
       ? load(import("./oldMount.ts")).createWithLongValues(type, parameters, attributes, target.fd)
       : createMount(type, parameters, attributes);
-    if (plan.label !== undefined && type === "mqueue") labelRoot(made, plan.label);
+    if (plan.label !== undefined && type === "mqueue") labelRoot(made, plan.label.context);
     return made;
   } catch (cause) {
     if (substitute !== undefined && isErrno(cause, EPERM))
@@ -57,8 +57,8 @@ export function parametersOf(
   // A tmpfs takes over the mode of the directory that it covers, as with runc.
   if (type === "tmpfs" && target.existed && !has("mode"))
     parameters.push(["mode", (stat(target.fd).mode & 0o7777).toString(8)]);
-  if (label !== undefined && !LABELLED_OTHERWISE.has(type) && !has("context"))
-    parameters.push(["context", label]);
+  if (label !== undefined && !LABELLED_OTHERWISE.has(type) && !has(label.option))
+    parameters.push([label.option, label.context]);
   return parameters;
 }
 

@@ -1,7 +1,9 @@
 /** Hooks (specification, "POSIX-platform Hooks"): programs that get the container's state on their standard input. */
 
 import type { Hook, State } from "@opencontainers-types";
-import { Failure } from "../failure.ts";
+import { O_APPEND, O_CREAT, O_WRONLY } from "#abi";
+import { doing, Failure, pointerTo } from "../failure.ts";
+import { close, open } from "../linux/fs.ts";
 import { ownEnvironment } from "../linux/process.ts";
 import { runProgram } from "../linux/program.ts";
 
@@ -17,18 +19,58 @@ export const HOOK_NAMES = [
 
 export type HookName = (typeof HOOK_NAMES)[number];
 
-/** Gives the environment of a hook that has none of its own. */
-type Inherited = () => readonly (string | Uint8Array)[];
+/** Descriptors of the files that get what hooks write; what goes to none is shown if the hook fails. */
+export interface HookOutput {
+  stdout?: number | undefined;
+  stderr?: number | undefined;
+}
+
+/** What crun's annotations name (crun(1), "EXTENSIONS TO OCI"). Throws a Failure if it cannot be opened. */
+export function openHookOutput(annotations: State["annotations"]): HookOutput {
+  const openNamed = (name: string): number | undefined => {
+    const path = annotations?.[name];
+    return path === undefined
+      ? undefined
+      : doing(`opening ${path} for what hooks write`, pointerTo("annotations", name), () =>
+          open(path, O_WRONLY | O_APPEND | O_CREAT, { mode: 0o600 }),
+        );
+  };
+  return { stdout: openNamed("run.oci.hooks.stdout"), stderr: openNamed("run.oci.hooks.stderr") };
+}
+
+export const descriptorsOf = ({ stdout, stderr }: HookOutput): number[] =>
+  [stdout, stderr].filter((fd) => fd !== undefined);
+
+export const closeHookOutput = (output: HookOutput): void => descriptorsOf(output).forEach(close);
+
+/** For hooks in the namespaces of the runtime, which may open the files anew. */
+export function withHookOutput(
+  annotations: State["annotations"],
+  run: (circumstances: HookCircumstances) => void,
+): void {
+  const output = openHookOutput(annotations);
+  try {
+    run({ output });
+  } finally {
+    closeHookOutput(output);
+  }
+}
+
+export interface HookCircumstances {
+  output: HookOutput;
+  /** The environment of a hook that has none of its own; by default that of this process. */
+  inherited?: () => readonly (string | Uint8Array)[];
+}
 
 /** Runs hooks in order; throws the first one's Failure and does not go on to the next. */
 export function runHooks(
   name: HookName,
   hooks: readonly Hook[] | undefined,
   state: State,
-  inherited: Inherited = ownEnvironment,
+  circumstances: HookCircumstances,
 ): void {
   hooks?.forEach((hook, i) => {
-    runHook(name, hook, i, state, inherited);
+    runHook(name, hook, i, state, circumstances);
   });
 }
 
@@ -45,13 +87,14 @@ export function runHook(
   { path, args, env, timeout }: Hook,
   i: number,
   state: State,
-  inherited: Inherited = ownEnvironment,
+  { output, inherited = ownEnvironment }: HookCircumstances,
 ): void {
   const problem = runProgram({
     path,
     argv: args && args.length > 0 ? args : [path],
     env: () => env ?? inherited(),
     input: JSON.stringify(state),
+    ...output,
     // In the container the bundle is out of sight.
     directory: name === "startContainer" ? "/" : state.bundle,
     timeout: timeout === undefined ? undefined : Math.min(Number(timeout), LONGEST_TIMEOUT) * 1000,

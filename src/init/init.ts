@@ -29,6 +29,7 @@ import {
   makeLinks,
 } from "./devices.ts";
 import { maskPaths, protectPaths } from "./hiddenPaths.ts";
+import type { HookOutput } from "./hooks.ts";
 import { raiseHardLimits } from "./identity.ts";
 import { makeDirectoryInRoot } from "./inRoot.ts";
 import type { MountPlan } from "./mountPlan.ts";
@@ -64,6 +65,8 @@ export interface InitPlan extends ProcessPlan {
   state: State;
   /** The root filesystem's absolute path on the host. */
   rootfs: string;
+  /** For the hooks that run in the container, if there are any. */
+  hookOutput: HookOutput | undefined;
   /** The mount of the root filesystem, if its creator has made it: in the mount namespace of both. */
   sharedRoot: number | undefined;
   mounts: MountPlan[];
@@ -117,6 +120,7 @@ function prepare(plan: InitPlan): Created {
     ...(plan.sharedRoot === undefined ? [] : [plan.sharedRoot]),
     ...plan.idmaps,
     ...plan.devices.values(),
+    ...(plan.hookOutput ? load(import("./hooks.ts")).descriptorsOf(plan.hookOutput) : []),
   ]);
   setsid();
   // What the creator's caller was tied to is not for the container, whose CPUs its cgroup says; so do recent peers.
@@ -267,9 +271,10 @@ function runContainerHooks(
   env: readonly string[] = plan.process.env ?? [],
 ): void {
   const hooks = plan.config.hooks?.[name];
-  if (!hooks?.length) return;
+  const { hookOutput: output } = plan;
+  if (!hooks?.length || !output) return;
   const { runHooks } = load(import("./hooks.ts"));
-  runHooks(name, hooks, stateOf(plan, status), () => env);
+  runHooks(name, hooks, stateOf(plan, status), { output, inherited: () => env });
 }
 
 /** Waits for `start`, runs its hooks and the program. */

@@ -18,8 +18,8 @@ export interface MountPlan {
   options: MountOptions;
   pointer: string;
   idmap?: Idmap;
-  /** The SELinux context of what is mounted. */
-  label?: string;
+  /** The SELinux context of what is mounted, and the mount option that sets it. */
+  label?: { option: string; context: string };
   /** The directory of the host that is bound where a user namespace forbids a new filesystem. */
   substitute?: string;
 }
@@ -29,6 +29,8 @@ export interface MountCircumstances {
   /** The bundle's directory: relative sources begin there. */
   bundle: string;
   linux: Linux;
+  /** The kind of context that linux.mountLabel is (mount(8), "context="). */
+  contextType: string;
   /** Whether the container has another user namespace than its creator. */
   hasUser: boolean;
   /** Whether the creator has the host's privileges. */
@@ -125,8 +127,8 @@ function planFilesystem(plan: MountPlan, host: MountCircumstances): void {
       options.parameters,
       host.bundle,
     );
-  const label = host.linux.mountLabel;
-  if (label) plan.label = label;
+  const context = host.linux.mountLabel;
+  if (context) plan.label = { option: host.contextType, context };
   const isReadonly = (options.attributes.set & MOUNT_ATTR_RDONLY) !== 0;
   if (type === "sysfs" && isReadonly) plan.substitute = "/sys";
   const ownCgroup = isCgroup(mount) ? host.ownCgroup?.() : undefined;

@@ -60,6 +60,9 @@ export interface Program {
   env?: () => readonly (string | Uint8Array)[];
   /** What it reads from its standard input. */
   input: string;
+  /** Descriptors for what it writes; by default that is kept, to be shown if it fails. */
+  stdout?: number | undefined;
+  stderr?: number | undefined;
   /** Where it begins, if that is still there; by default where this process is. */
   directory?: string;
   /** It is killed after so many milliseconds. */
@@ -87,11 +90,12 @@ export function runProgram(program: Program): string | undefined {
   }
 }
 
-function execute({ path, argv, env, directory }: Program, input: number, output: number): never {
+function execute(program: Program, input: number, output: number): never {
+  const { path, argv, env, directory, stdout = output, stderr = output } = program;
   try {
     dup(input, 0);
-    dup(output, 1);
-    dup(output, 2);
+    dup(stdout, 1);
+    dup(stderr, 2);
     // The caller's descriptors are for the container at most: a daemon that is left behind must not hold them open.
     closeFrom(3);
     // A group of its own, so that a timeout reaches what the program has started.

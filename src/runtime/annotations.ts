@@ -9,8 +9,8 @@ import { architectureNumber, callNumber, NATIVE_ARCHITECTURE } from "../seccomp/
 const PREFIX = "run.oci.";
 
 interface Meaning {
-  /** Why it is refused, for a value for which it is; `{ warning }` is told, and the container is made without it. */
-  problem: (value: string, config: Spec) => string | { warning: string } | undefined;
+  /** Why it is refused, for a value for which it is. */
+  problem: (value: string, config: Spec) => string | undefined;
   hint?: string;
 }
 
@@ -22,14 +22,14 @@ const refused = (why: string, hint?: string): Meaning => ({
 /** As in crun: any value is yes, but 0. */
 const isOn = (value: string): boolean => value !== "0";
 
+/** See mount(8). */
+const CONTEXT_TYPES = ["context", "fscontext", "defcontext", "rootcontext"];
+
 /** Those with a meaning that is crun's own, in the order of its manual. */
 export const ANNOTATIONS: Readonly<Record<string, Meaning>> = {
   "run.oci.mount_context_type": {
-    problem: (value, { linux }) =>
-      value === "context" || !linux?.mountLabel
-        ? undefined
-        : "mounts are labelled by the option context only",
-    hint: "leave it out, or set it to context",
+    problem: (value) => (CONTEXT_TYPES.includes(value) ? undefined : "no mount has such a context"),
+    hint: `it is one of ${CONTEXT_TYPES.join(", ")}`,
   },
   "run.oci.seccomp.receiver": refused(
     "the listener of a seccomp filter goes where the specification says",
@@ -61,20 +61,19 @@ export const ANNOTATIONS: Readonly<Record<string, Meaning>> = {
       value === "" ? undefined : "there is no group below the container's for its processes",
     hint: "give the container a cgroup namespace: what it sees read-write is its own to divide",
   },
-  "run.oci.hooks.stdout": { problem: withoutHookOutput },
-  "run.oci.hooks.stderr": { problem: withoutHookOutput },
+  // Whoever runs the hooks opens them (init/hooks.ts).
+  "run.oci.hooks.stdout": { problem: notAbsolute },
+  "run.oci.hooks.stderr": { problem: notAbsolute },
   "run.oci.handler": refused("tsrun runs programs of Linux only, without krun or wasm"),
 };
 
 /** Throws a Failure for an annotation that is not honoured, and would change the container. */
-export function checkAnnotations(config: Spec, warn: (message: string) => void): void {
+export function checkAnnotations(config: Spec): void {
   for (const [name, value] of Object.entries(config.annotations ?? {})) {
     if (!name.startsWith(PREFIX)) continue;
     const meaning = Object.hasOwn(ANNOTATIONS, name) ? ANNOTATIONS[name] : undefined;
     const problem = meaning?.problem(value, config);
-    if (problem === undefined) continue;
-    if (typeof problem === "object") warn(`the annotation ${name} is ignored: ${problem.warning}`);
-    else
+    if (problem !== undefined)
       throw new Failure(`the annotation ${name}=${JSON.stringify(value)}: ${problem}`, {
         pointer: pointerTo("annotations", name),
         hint: meaning?.hint,
@@ -82,11 +81,8 @@ export function checkAnnotations(config: Spec, warn: (message: string) => void):
   }
 }
 
-function withoutHookOutput(_value: string, { hooks = {} }: Spec): { warning: string } | undefined {
-  const isHeard = Object.values(hooks).some((list) => list?.length);
-  return isHeard
-    ? { warning: "what hooks write is shown if they fail, and kept nowhere" }
-    : undefined;
+function notAbsolute(path: string): string | undefined {
+  return path.startsWith("/") ? undefined : "what hooks write goes to an absolute path";
 }
 
 /** The first system call of the profile that libseccomp does not know. */

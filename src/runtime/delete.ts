@@ -59,12 +59,18 @@ export function removeLocked(
 export function runPoststopHooks(context: Context, state: StoredState): void {
   const { poststop = [] } = state.hooks;
   if (poststop.length === 0) return;
-  const { runHook } = load(import("../init/hooks.ts"));
-  poststop.forEach((hook, i) => {
+  const { closeHookOutput, openHookOutput, runHook } = load(import("../init/hooks.ts"));
+  const attempt = <T>(step: () => T): T | undefined => {
     try {
-      runHook("poststop", hook, i, hookState(state, "stopped"));
+      return step();
     } catch (error) {
       context.warn((error as Error).message);
+      return undefined;
     }
+  };
+  const output = attempt(() => openHookOutput(state.annotations)) ?? {};
+  poststop.forEach((hook, i) => {
+    attempt(() => runHook("poststop", hook, i, hookState(state, "stopped"), { output }));
   });
+  closeHookOutput(output);
 }

@@ -1,9 +1,10 @@
 /** What the container's process is told before it is made. */
-import type { Linux } from "@opencontainers-types";
+import type { Linux, Spec } from "@opencontainers-types";
 import { load } from "#host";
 import { hierarchyMountPoint } from "../cgroup/hierarchy.ts";
 import { planCapabilities } from "../init/capabilities.ts";
 import type { InitEnd } from "../init/channel.ts";
+import type { HookOutput } from "../init/hooks.ts";
 import { keepsGroups } from "../init/identity.ts";
 import type { InitPlan } from "../init/init.ts";
 import { type MountCircumstances, planMounts } from "../init/mountPlan.ts";
@@ -45,6 +46,7 @@ export function planInit(
     process: bundle.process,
     state: hookState(state, "creating"),
     rootfs: bundle.rootfs,
+    hookOutput: containerHookOutput(config),
     sharedRoot,
     mounts,
     namespaces,
@@ -88,6 +90,12 @@ const detachedDevices = (linux: Linux, { hasUser }: NamespacePlan, { caller }: C
     ? load(import("../init/detachedDevices.ts")).makeDetachedDevices(linux)
     : new Map<string, number>();
 
+/** What the annotations name is the host's. */
+const containerHookOutput = ({ hooks, annotations }: Spec): HookOutput | undefined =>
+  hooks?.createContainer?.length || hooks?.startContainer?.length
+    ? load(import("../init/hooks.ts")).openHookOutput(annotations)
+    : undefined;
+
 /** What the mounts depend on beside their own entries. */
 export function circumstancesOf(
   { config, path }: Pick<Bundle, "config" | "path">,
@@ -101,6 +109,7 @@ export function circumstancesOf(
   return {
     bundle: path,
     linux: config.linux ?? {},
+    contextType: config.annotations?.["run.oci.mount_context_type"] ?? "context",
     hasUser,
     isPrivileged: !caller.isUser,
     hostCgroups: cgroups ? undefined : hierarchyMountPoint,

@@ -37,8 +37,7 @@ export interface Launched {
 export function launch(context: Context, options: CreateOptions, foreground: boolean): Launched {
   checkKernel();
   const bundle = openBundle(options.bundle);
-  if (bundle.config.annotations)
-    load(import("./annotations.ts")).checkAnnotations(bundle.config, context.warn);
+  if (bundle.config.annotations) load(import("./annotations.ts")).checkAnnotations(bundle.config);
   checkMachine(bundle.config);
   checkTerminal(bundle.process.terminal ?? false, options.consoleSocket, foreground);
   const namespaces = planNamespaces(bundle.config.linux?.namespaces ?? []);
@@ -144,11 +143,14 @@ function construct(construction: Construction): Launched {
 
 /** The hooks see the container as it is; so do commands that they run. */
 export function runRuntimeHooks({ bundle, directory, state }: Construction): void {
-  const { hooks } = bundle.config;
-  const { runHooks } = load(import("../init/hooks.ts"));
+  const { hooks, annotations } = bundle.config;
+  const { runHooks, withHookOutput } = load(import("../init/hooks.ts"));
   directory.write(state);
-  runHooks("prestart", hooks?.prestart, hookState(state, "creating"));
-  runHooks("createRuntime", hooks?.createRuntime, hookState(state, "creating"));
+  withHookOutput(annotations, (circumstances) => {
+    const told = hookState(state, "creating");
+    runHooks("prestart", hooks?.prestart, told, circumstances);
+    runHooks("createRuntime", hooks?.createRuntime, told, circumstances);
+  });
 }
 
 /** The first error is the one to report; what goes wrong in undoing is a warning. */

@@ -69,8 +69,10 @@ export function completeStart(
 function runPoststartHooks(state: StoredState): void {
   const { poststart = [] } = state.hooks;
   if (poststart.length === 0) return;
-  const { runHooks } = load(import("../init/hooks.ts"));
-  runHooks("poststart", poststart, hookState(state, "running"));
+  const { runHooks, withHookOutput } = load(import("../init/hooks.ts"));
+  withHookOutput(state.annotations, (circumstances) => {
+    runHooks("poststart", poststart, hookState(state, "running"), circumstances);
+  });
 }
 
 /** Lets the process go on until execve has closed the connection. Throws a Failure that says what kept it from that. */

@@ -29,8 +29,8 @@ const allowed: Readonly<Record<string, readonly string[]>> = {
   "src/host": ["#abi", "node:", "koffi", "esbuild"],
   spec: ["#host", "#exact-json", "#validators", "node:", "ajv", "json-schema-to-typescript"],
 };
-/** Types only, and the program's own version. */
-const anywhere = ["@opencontainers-types", "package.json"];
+/** Types only, and what the program says of itself. */
+const anywhere = ["@opencontainers-types", "package.json", "#commit"];
 
 /** All files below a folder of the repository, as paths from its root; made and installed ones excepted. */
 function filesBelow(folder: string): string[] {

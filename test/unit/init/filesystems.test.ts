@@ -13,10 +13,15 @@ const LABEL = "system_u:object_r:container_file_t:s0:c1,c2";
 /** A place that is made for the mount, so that nothing is asked of it. */
 const PLACE = { fd: -1, existed: false };
 
-function parameters(mount: Partial<Mount> & { type: string }, mountLabel?: string) {
+function parameters(
+  mount: Partial<Mount> & { type: string },
+  mountLabel?: string,
+  contextType = "context",
+) {
   const [plan] = planMounts([{ destination: "/a", ...mount }], {
     bundle: "/bundle",
     linux: mountLabel === undefined ? {} : { mountLabel },
+    contextType,
     hasUser: false,
     isPrivileged: true,
     warn: () => {},
@@ -32,6 +37,14 @@ describe("linux.mountLabel is the context of", () => {
         ["context", LABEL],
       ]);
     });
+
+  test("of another kind, as crun's annotation says", () => {
+    deepEqual(parameters({ type: "tmpfs", options: ["context=mine"] }, LABEL, "rootcontext"), [
+      ["source", "tmpfs"],
+      ["context", "mine"],
+      ["rootcontext", LABEL],
+    ]);
+  });
 
   // runc's exceptions: shared with the host, or labelled by their files.
   for (const type of ["proc", "sysfs", "mqueue", "cgroup2"])

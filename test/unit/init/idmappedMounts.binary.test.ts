@@ -15,6 +15,7 @@ const plan = (mount: Partial<Mount>, more: Partial<MountCircumstances> = {}) =>
   planMounts([{ destination: "/a", source: "/b", ...mount }], {
     bundle: "/bundle",
     linux: {},
+    contextType: "context",
     hasUser: false,
     isPrivileged: true,
     warn: () => {},

@@ -7,6 +7,7 @@ import { type MountCircumstances, mountSources, planMounts } from "../../../src/
 const host: MountCircumstances = {
   bundle: "/bundle",
   linux: {},
+  contextType: "context",
   hasUser: false,
   isPrivileged: true,
   warn: (message) => {
@@ -130,7 +131,10 @@ describe("a mount is planned by its circumstances", () => {
 
   test("linux.mountLabel is for new filesystems", () => {
     const labelled = { linux: { mountLabel: "a:b:c:s0:c1,c2" } };
-    equal(plan({ destination: "/a", type: "tmpfs" }, labelled)?.label, "a:b:c:s0:c1,c2");
+    deepEqual(plan({ destination: "/a", type: "tmpfs" }, labelled)?.label, {
+      option: "context",
+      context: "a:b:c:s0:c1,c2",
+    });
     equal(plan({ destination: "/a", type: "bind", source: "/b" }, labelled)?.label, undefined);
   });
 });
