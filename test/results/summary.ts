@@ -4,13 +4,24 @@
  * Says how many tests ran where, of the runs that have left their results under build/, and which ran
  * nowhere. With --complete, a test that ran nowhere is a failure.
  */
+import { existsSync, readdirSync } from "node:fs";
+import { join } from "node:path";
 import { type Result, resultsOf } from "./record.ts";
 
 const runs = [
   { name: "unit tests, in Node", results: resultsOf("build/results/unit.jsonl") },
   { name: "integration tests, here", results: resultsOf("build/results/integration.jsonl") },
-  { name: "in the VM", results: resultsOf("build/vm-results/results.jsonl") },
+  { name: "in the VM", results: machineResults() },
 ].filter(({ results }) => results.length > 0);
+
+/** Of all the machines that had a share of the tests. */
+function machineResults(): Result[] {
+  const folder = "build/vm-results";
+  if (!existsSync(folder)) return [];
+  return readdirSync(folder).flatMap((machine) =>
+    resultsOf(join(folder, machine, "results.jsonl")),
+  );
+}
 
 const OUTCOMES = ["passed", "failed", "skipped"] as const;
 

@@ -2,6 +2,7 @@
 import { type ChildProcess, execFileSync, spawn } from "node:child_process";
 import { existsSync, readFileSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
+import type { Writable } from "node:stream";
 import type { Image } from "./image.ts";
 
 /** What a machine is started for. */
@@ -12,6 +13,8 @@ export interface Job {
   readonly command: string;
   /** The caller's terminal becomes the script's; otherwise the script only writes. */
   readonly terminal: boolean;
+  /** Gets what the script writes, unless that has the terminal. */
+  readonly output: Writable;
   /** A folder for what belongs to this machine, until it has ended. */
   readonly scratch: string;
   /** After so many seconds it is taken for hung, and killed. */
@@ -59,7 +62,7 @@ function kvmWorks(image: Image): boolean {
   }
 }
 
-/** Boots the guest for a job, and waits until it has ended. What the job writes goes to stdout. */
+/** Boots the guest for a job, and waits until it has ended. */
 export async function boot(image: Image, job: Job): Promise<Ending> {
   const file = (name: string, content: string): string => {
     const path = join(job.scratch, name);
@@ -97,7 +100,7 @@ export async function boot(image: Image, job: Job): Promise<Ending> {
     // close the port, and writers in the guest would wait for ever.
     { stdio: job.terminal ? "inherit" : ["pipe", "pipe", "inherit"] },
   );
-  qemu.stdout?.pipe(process.stdout, { end: false });
+  qemu.stdout?.pipe(job.output, { end: false });
   const failure = await end(qemu, job.deadline);
   const said = readFileSync(status, "utf8");
   if (/^\d+\n$/.test(said)) return { status: Number(said) };

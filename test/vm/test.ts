@@ -2,15 +2,19 @@
  * test.ts [--all] [FILE...]
  *
  * Runs in the guest the tests that need it, and a sample of the other integration tests, or all of
- * them, or just these files. With --all they leave nothing out. TSRUN_TEST_SEED chooses the sample;
- * without it, chance does. Whole files are chosen: node:test runs those.
+ * them, or just these files, dealt out to two machines. With --all they leave nothing out.
+ * TSRUN_TEST_SEED chooses the sample; without it, chance does. Whole files are chosen: node:test runs
+ * those.
  */
 import { execFileSync } from "node:child_process";
 import { randomInt } from "node:crypto";
-import { cpSync, mkdirSync, readdirSync, rmSync } from "node:fs";
+import { cpSync, mkdirSync, readdirSync, rmSync, statSync } from "node:fs";
+import { availableParallelism } from "node:os";
 import { join } from "node:path";
+import { Writable } from "node:stream";
 import { parseArgs } from "node:util";
 import { bundle } from "./bundle.ts";
+import type { Ending } from "./machine.ts";
 import { sample } from "./sample.ts";
 import { run } from "./task.ts";
 
@@ -21,6 +25,8 @@ const VARIATIONS = 10;
 const WHOLE = "TSRUN_TEST_WHOLE=1 TSRUN_TEST_CYCLES=300 TSRUN_TEST_POINTS=1000";
 /** Written, and not yet seen to pass as a whole in the guest: only --all and their names run them. */
 const UNPROVEN = ["containerd", "cri", "docker"].map((name) => `test/vm/engines/${name}.test.ts`);
+/** Emulated, each keeps little more than one processor busy. */
+const MACHINES = Math.min(2, availableParallelism());
 const JOB = "build/vm-job";
 const RESULTS = "build/vm-results";
 /** What the tests look at, beside themselves. */
@@ -69,14 +75,43 @@ function choose(): string[] {
   return [...proven, ...must, ...chosen];
 }
 
-const files = choose().map((file) => file.replace(/\.ts$/, ".js"));
-const amount = values.all ? WHOLE : `TSRUN_TEST_VARIATIONS=${VARIATIONS}`;
-const ending = await run({
-  folder: JOB,
-  command: `TSRUN_TEST_SEED=${seed} ${amount} test/vm/test-guest.sh ${files.join(" ")}`,
-  results: RESULTS,
-  terminal: false,
-  deadline: values.all ? 10_800 : 3300,
-});
-if ("failure" in ending) console.error(ending.failure);
-process.exitCode = "status" in ending ? ending.status : 1;
+/** Keeps what it gets until it is shown. */
+class Held extends Writable {
+  readonly #chunks: Buffer[] = [];
+
+  override _write(chunk: Buffer, _encoding: string, done: () => void): void {
+    this.#chunks.push(chunk);
+    done();
+  }
+
+  show(): void {
+    process.stdout.write(Buffer.concat(this.#chunks));
+  }
+}
+
+/** Runs test files in a machine of their own, of which only the first one's output is shown as it comes. */
+async function runIn(machine: number, files: readonly string[]): Promise<Ending> {
+  const amount = values.all ? WHOLE : `TSRUN_TEST_VARIATIONS=${VARIATIONS}`;
+  const held = new Held();
+  const ending = await run({
+    folder: JOB,
+    command: `TSRUN_TEST_SEED=${seed} ${amount} test/vm/test-guest.sh ${files.join(" ")}`,
+    results: join(RESULTS, String(machine)),
+    terminal: false,
+    output: machine === 0 ? process.stdout : held,
+    deadline: values.all ? 10_800 : 3300,
+  });
+  held.show();
+  if ("failure" in ending) console.error(ending.failure);
+  return ending;
+}
+
+// The longest first, so that each machine has its share of those.
+const files = choose()
+  .sort((a, b) => statSync(b).size - statSync(a).size)
+  .map((file) => file.replace(/\.ts$/, ".js"));
+const shares = Array.from({ length: MACHINES }, (_, machine) =>
+  files.filter((_, i) => i % MACHINES === machine),
+).filter((share) => share.length > 0);
+const endings = await Promise.all(shares.map((share, machine) => runIn(machine, share)));
+process.exitCode = endings.every((ending) => "status" in ending && ending.status === 0) ? 0 : 1;
