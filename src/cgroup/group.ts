@@ -9,6 +9,7 @@ import {
   EOPNOTSUPP,
   EPERM,
   EROFS,
+  EXDEV,
   O_RDONLY,
   O_WRONLY,
   POLLPRI,
@@ -110,10 +111,7 @@ export function openForExec(
   below?: string,
 ): number {
   return doing(`choosing a cgroup in ${path} for the process`, undefined, () => {
-    if (below !== undefined)
-      return doing(`opening the group ${below}`, undefined, () =>
-        openBelow(group, below.replace(/^\/+/, "") || "."),
-      );
+    if (below !== undefined) return openNamed(group, below);
     if (readText("cgroup.subtree_control", group).trimEnd() === "") return openBelow(group, ".");
     return inHierarchy((root) => {
       const current = cgroupOf(firstProcess);
@@ -122,6 +120,17 @@ export function openForExec(
       return openBelow(root, current.slice(1));
     });
   });
+}
+
+function openNamed(group: number, below: string): number {
+  try {
+    return openBelow(group, below.replace(/^\/+/, "") || ".");
+  } catch (cause) {
+    const hint = isErrno(cause, EXDEV)
+      ? "it is below the container's own group, by a path from there"
+      : "it must be there already";
+    throw new Failure(`opening the group ${below}`, { cause, hint });
+  }
 }
 
 function remedy(error: unknown): string | undefined {
