@@ -37,7 +37,6 @@ async function play(scenario: Scenario, runtime: EngineRuntime): Promise<unknown
   try {
     return await scenario(runtime);
   } catch (error) {
-    if (error instanceof Error) error.message = `under ${runtime.name}: ${error.message}`;
-    throw error;
+    throw new Error(`under ${runtime.name}`, { cause: error });
   }
 }
