@@ -29,6 +29,9 @@ const ADDED = `
     conf_dir = "/etc/cni/net.d"
 `;
 
+/** Emulated, what is expected within two seconds takes a minute. */
+const CRICTL = `runtime-endpoint: ${SOCKET}\nimage-endpoint: ${SOCKET}\ntimeout: 240\n`;
+
 const NETWORK = {
   cniVersion: "1.0.0",
   name: "pods",
@@ -53,7 +56,7 @@ before(() => {
   writeFileSync(CONFIG, documented("Kubernetes", CONFIG) + ADDED);
   mkdirSync("/etc/cni/net.d", { recursive: true });
   writeFileSync(CNI, JSON.stringify(NETWORK));
-  writeFileSync("/etc/crictl.yaml", `runtime-endpoint: ${SOCKET}\nimage-endpoint: ${SOCKET}\n`);
+  writeFileSync("/etc/crictl.yaml", CRICTL);
   output(["systemctl", "restart", "containerd.service"]);
   for (const archive of [busyboxImage(folder), pauseImage(folder)])
     output(["ctr", "--namespace", "k8s.io", "images", "import", archive]);
