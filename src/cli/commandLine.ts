@@ -82,12 +82,16 @@ function readCall(argv: readonly string[], output: Output): Call | undefined {
     if (error.exitCode === 0) return undefined;
     // The only help that counts as an error: `help nonsense`.
     if (error.code === "commander.help") throw new Failure(`no help for '${program.args[1]}'`);
-    throw new Failure(error.message.replace(/^error: |\.$/g, ""), {
-      hint: "see tsrun --help",
-    });
+    throw new Failure(wordsOf(error), { hint: "see tsrun --help" });
   }
   return call;
 }
+
+/** Where a value is missing, runc's words: by them Podman finds out which options there are. */
+const wordsOf = ({ message }: CommanderError): string =>
+  message
+    .replace(/^error: |\.$/g, "")
+    .replace(/^option '(.*)' argument missing$/, "flag needs an argument: $1");
 
 function wholeProgram(output: Output, choose: (call: Call) => void): Parser {
   const program = new Parser("tsrun")

@@ -200,8 +200,10 @@ const wrong: [line: string, message: RegExp][] = [
   ["run -x c", /unknown option '-x'/],
   ["run --root /r c", /unknown option '--root'/],
   ["start -b /b c", /unknown option '-b'/],
-  ["--root", /'--root <directory>' argument missing/],
-  ["run c --bundle", /--bundle <directory>' argument missing/],
+  ["--root", /flag needs an argument: --root <directory>/],
+  ["run c --bundle", /flag needs an argument: -b, --bundle <directory>/],
+  // Podman looks for these words, to know whether a container can be restored into a pod.
+  ["restore --lsm-mount-context", /flag needs an argument: --lsm-mount-context/],
   ["create", /missing required argument 'new-container-id'/],
   ["run -b /b", /missing required argument 'new-container-id'/],
   ["start", /missing required argument 'container-id'/],
