@@ -1,5 +1,7 @@
 /** Docker, told of tsrun as of any other runtime: what its users do with containers is as under runc. */
 import assert from "node:assert/strict";
+import { spawn } from "node:child_process";
+import { once } from "node:events";
 import { mkdtempSync, readFileSync, rmSync, writeFileSync } from "node:fs";
 import { after, before, describe, test } from "node:test";
 import { Pty } from "../../integration/harness/pty.ts";
@@ -9,21 +11,24 @@ import {
   becomes,
   docker,
   dockerRun,
+  events,
   inspect,
   lines,
   ran,
   remove,
+  restartDaemon,
   script,
   start,
   startDocker,
   stopDocker,
+  withContainer,
 } from "./docker.ts";
 import { BUSYBOX } from "./images.ts";
 import { alike, type EngineRuntime, runc, tsrun } from "./runtimes.ts";
 import { onlyWhole } from "./whole.ts";
 
 const folder = mkdtempSync("/var/tmp/docker-test-");
-before(() => startDocker());
+before(() => startDocker("Docker", { "live-restore": true }));
 after(() => {
   stopDocker();
   rmSync(folder, { recursive: true });
@@ -121,27 +126,36 @@ describe("a container that goes on", () => {
       );
       return seen;
     },
+    onlyWhole,
   );
 
-  alike("shows its processes and what it uses", (runtime) => {
-    const processes = lines(docker("top", name(runtime), "-o", "pid,args"));
-    const stats = JSON.parse(docker("stats", "--no-stream", "--format", "json", name(runtime)));
-    assert.match(stats.MemUsage, /^[1-9][\d.]*(KiB|MiB) /);
-    return [
-      processes.map((line) => line.replace(/^ *\d+ /, "")).filter((line) => line !== "sleep 1"),
-      stats.MemUsage.replace(/.*\//, ""),
-    ];
-  });
+  alike(
+    "shows its processes and what it uses",
+    (runtime) => {
+      const processes = lines(docker("top", name(runtime), "-o", "pid,args"));
+      const stats = JSON.parse(docker("stats", "--no-stream", "--format", "json", name(runtime)));
+      assert.match(stats.MemUsage, /^[1-9][\d.]*(KiB|MiB) /);
+      return [
+        processes.map((line) => line.replace(/^ *\d+ /, "")).filter((line) => line !== "sleep 1"),
+        stats.MemUsage.replace(/.*\//, ""),
+      ];
+    },
+    onlyWhole,
+  );
 
-  alike("is paused and goes on", (runtime) => {
-    const state = () => inspect(name(runtime), "{{.State.Status}} {{.State.Paused}}");
-    const refused = call(["docker", "unpause", name(runtime)]).status;
-    docker("pause", name(runtime));
-    const paused = state();
-    const exec = call(["docker", "exec", name(runtime), "true"]);
-    docker("unpause", name(runtime));
-    return [refused, paused, exec.status, state(), docker("exec", name(runtime), "echo", "back")];
-  });
+  alike(
+    "is paused and goes on",
+    (runtime) => {
+      const state = () => inspect(name(runtime), "{{.State.Status}} {{.State.Paused}}");
+      const refused = call(["docker", "unpause", name(runtime)]).status;
+      docker("pause", name(runtime));
+      const paused = state();
+      const exec = call(["docker", "exec", name(runtime), "true"]);
+      docker("unpause", name(runtime));
+      return [refused, paused, exec.status, state(), docker("exec", name(runtime), "echo", "back")];
+    },
+    onlyWhole,
+  );
 
   alike("gets other limits", (runtime) => {
     docker(
@@ -159,12 +173,25 @@ describe("a container that goes on", () => {
     return [group, output(["systemctl", "show", scope, "-p", [...properties, "Slice"].join(",")])];
   });
 
-  alike("takes files and gives them", (runtime) => {
-    const path = `${folder}/file`;
-    writeFileSync(path, "copied\n", { mode: 0o640 });
-    docker("cp", path, `${name(runtime)}:/root/file`);
-    docker("cp", `${name(runtime)}:/root/file`, `${path}.back`);
-    return [readFileSync(`${path}.back`, "utf8"), lines(docker("diff", name(runtime))).sort()];
+  alike(
+    "takes files and gives them",
+    (runtime) => {
+      const path = `${folder}/file`;
+      writeFileSync(path, "copied\n", { mode: 0o640 });
+      docker("cp", path, `${name(runtime)}:/root/file`);
+      docker("cp", `${name(runtime)}:/root/file`, `${path}.back`);
+      return [readFileSync(`${path}.back`, "utf8"), lines(docker("diff", name(runtime))).sort()];
+    },
+    onlyWhole,
+  );
+
+  test("outlives the daemon, which knows it again", () => {
+    const process = (runtime: EngineRuntime): string => inspect(name(runtime), "{{.State.Pid}}");
+    const running = [runc, tsrun].map(process);
+    restartDaemon();
+    assert.deepEqual([runc, tsrun].map(process), running);
+    for (const runtime of [runc, tsrun])
+      assert.equal(docker("exec", name(runtime), "echo", "here"), "here");
   });
 
   alike("hears signals, and ends in its own way when it is stopped", (runtime) => {
@@ -180,26 +207,28 @@ describe("a container that goes on", () => {
     return [logs(), state];
   });
 
-  alike("is started again, does not stop by itself in time, and is killed", (runtime) => {
-    docker("start", name(runtime));
-    docker("exec", name(runtime), "kill", "-STOP", "1");
-    docker("restart", "--time", "1", name(runtime));
-    docker("kill", name(runtime));
-    const code = docker("wait", name(runtime));
-    return [code, inspect(name(runtime), "{{.State.Status}} {{.State.ExitCode}}")];
-  });
+  alike(
+    "is started again, does not stop by itself in time, and is killed",
+    (runtime) => {
+      docker("start", name(runtime));
+      docker("exec", name(runtime), "kill", "-STOP", "1");
+      docker("restart", "--time", "1", name(runtime));
+      docker("kill", name(runtime));
+      const code = docker("wait", name(runtime));
+      return [code, inspect(name(runtime), "{{.State.Status}} {{.State.ExitCode}}")];
+    },
+    onlyWhole,
+  );
 
-  alike("has told of all that", (runtime) => {
-    const now = String(Math.ceil(Date.now() / 1000));
-    const told = lines(
-      docker(
-        ...["events", "--since", "60m", "--until", now, "--filter", `container=${name(runtime)}`],
-        ...["--format", "{{.Action}} {{.Actor.Attributes.exitCode}}"],
-      ),
-    );
-    assert.ok(told.includes("die 3") && told.includes("die 137"), told.join("\n"));
-    return told;
-  });
+  alike(
+    "has told of all that",
+    (runtime) => {
+      const told = events(name(runtime), "{{.Action}} {{.Actor.Attributes.exitCode}}");
+      assert.ok(told.includes("die 3") && told.includes("die 137"), told.join("\n"));
+      return told;
+    },
+    onlyWhole,
+  );
 });
 
 describe("a terminal", () => {
@@ -237,22 +266,25 @@ describe("a terminal", () => {
     return report;
   });
 
-  alike("is an exec's, and attach leads to the first program's", async (runtime) => {
-    const name = start(runtime, "attached", ["-it"], "sh");
-    const exec = await onTerminal(["docker", "exec", "-it", name, "sh"], session);
-    assert.equal(exec, "restored\nstatus 7\n");
-    const detached = await onTerminal(["docker", "attach", name], async (terminal) => {
-      await terminal.type("echo here $$\n");
-      terminal.shows(/^here 1$/m);
-      await terminal.type("\x10\x11");
-    });
-    const still = inspect(name, "{{.State.Running}}");
-    const ended = await onTerminal(["docker", "attach", name], (terminal) =>
-      terminal.type("exit 9\n"),
-    );
-    remove(name);
-    return [detached, still, ended];
-  });
+  alike(
+    "is an exec's, and attach leads to the first program's",
+    (runtime) =>
+      withContainer(runtime, "attached", ["-it"], ["sh"], async (name) => {
+        const exec = await onTerminal(["docker", "exec", "-it", name, "sh"], session);
+        assert.equal(exec, "restored\nstatus 7\n");
+        const detached = await onTerminal(["docker", "attach", name], async (terminal) => {
+          await terminal.type("echo here $$\n");
+          terminal.shows(/^here 1$/m);
+          await terminal.type("\x10\x11");
+        });
+        const still = inspect(name, "{{.State.Running}}");
+        const ended = await onTerminal(["docker", "attach", name], (terminal) =>
+          terminal.type("exit 9\n"),
+        );
+        return [detached, still, ended];
+      }),
+    onlyWhole,
+  );
 });
 
 describe("a container that ends", () => {
@@ -260,19 +292,11 @@ describe("a container that ends", () => {
     const command = dockerRun(
       runtime,
       [
-        "-i",
-        "--user",
-        "1000:1000",
-        "--group-add",
-        "5",
-        "--cap-drop",
-        "all",
-        "--cap-add",
-        "CHOWN",
-      ].concat(
+        ...["-i", "--user", "1000:1000", "--group-add", "5"],
+        ...["--cap-drop", "all", "--cap-add", "CHOWN", "--network", "none", "--read-only"],
         ...["--security-opt", "no-new-privileges", "--security-opt", "seccomp=unconfined"],
-        ...["--security-opt", "apparmor=unconfined", "--network", "none", "--read-only"],
-      ),
+        ...["--security-opt", "apparmor=unconfined"],
+      ],
       ...["sh", "-c"],
       `${script(
         "id",
@@ -288,34 +312,68 @@ describe("a container that ends", () => {
     return ended;
   });
 
+  alike(
+    "held by a seccomp profile of the user's",
+    (runtime) => {
+      const profile = `${folder}/seccomp.json`;
+      const refusal = { names: ["chmod", "fchmodat"], action: "SCMP_ACT_ERRNO", errnoRet: 95 };
+      writeFileSync(
+        profile,
+        JSON.stringify({ defaultAction: "SCMP_ACT_ALLOW", syscalls: [refusal] }),
+      );
+      const options = ["--security-opt", `seccomp=${profile}`, "--network", "none"];
+      const ended = call(dockerRun(runtime, options, "chmod", "600", "/etc/passwd"));
+      assert.match(ended.stderr, /not supported/);
+      return ended;
+    },
+    onlyWhole,
+  );
+
   alike("for want of memory", (runtime) => {
-    const name = start(
-      ...([runtime, "hungry", ["--memory", "24m", "--memory-swap", "24m"]] as const),
-      ...["dd", "if=/dev/zero", "of=/dev/null", "bs=64M", "count=1"],
-    );
-    const code = docker("wait", name);
-    becomes(name, "{{.State.OOMKilled}}", "true");
-    const state = inspect(name, "{{.State.Status}} {{.State.ExitCode}}");
-    remove(name);
-    assert.deepEqual([code, state], ["137", "exited 137"]);
-    return [code, state];
+    // The shell lives on for a moment: who watches a group hears of it while the group is there.
+    const hungry = "dd if=/dev/zero of=/dev/null bs=64M count=1; s=$?; sleep 2; exit $s";
+    const limits = ["--memory", "24m", "--memory-swap", "24m", "--network", "none"];
+    return withContainer(runtime, "hungry", limits, ["sh", "-c", hungry], (name) => {
+      const code = docker("wait", name);
+      becomes(name, "{{.State.OOMKilled}}", "true");
+      const told = events(name, "{{.Action}}");
+      assert.equal(code, "137");
+      assert.ok(told.includes("oom"), told.join("\n"));
+      return [inspect(name, "{{.State.Status}} {{.State.ExitCode}}"), told];
+    });
   });
 
-  alike("and is started anew as often as it should", (runtime) => {
-    const name = start(
-      runtime,
-      "failing",
-      ["--restart", "on-failure:2"],
-      "sh",
-      "-c",
-      "echo tried; exit 3",
-    );
-    becomes(name, "{{.RestartCount}} {{.State.Status}} {{.State.ExitCode}}", "2 exited 3");
-    const logs = docker("logs", name);
-    remove(name);
-    assert.equal(logs, "tried\ntried\ntried");
-    return logs;
-  });
+  alike(
+    "and is started anew as often as it should",
+    (runtime) => {
+      const options = ["--restart", "on-failure:2"];
+      return withContainer(
+        runtime,
+        "failing",
+        options,
+        ["sh", "-c", "echo tried; exit 3"],
+        (name) => {
+          becomes(name, "{{.RestartCount}} {{.State.Status}} {{.State.ExitCode}}", "2 exited 3");
+          const logs = docker("logs", name);
+          assert.equal(logs, "tried\ntried\ntried");
+          return logs;
+        },
+      );
+    },
+    onlyWhole,
+  );
+
+  alike(
+    "and is always started anew, until it is stopped",
+    (runtime) =>
+      withContainer(runtime, "always", ["--restart", "always"], ["sleep", "600"], (name) => {
+        process.kill(Number(inspect(name, "{{.State.Pid}}")), "SIGKILL");
+        becomes(name, "{{.RestartCount}} {{.State.Status}}", "1 running");
+        docker("stop", "--time", "0", name);
+        return inspect(name, "{{.State.Status}} {{.State.ExitCode}}");
+      }),
+    onlyWhole,
+  );
 
   alike(
     "by a signal, behind an init or not",
@@ -333,7 +391,7 @@ describe("a container that cannot start", () => {
     return { status, said: stderr };
   };
 
-  test("ends Docker with the status by which scripts know why", () => {
+  test("ends Docker with the status by which scripts know why", onlyWhole, () => {
     const missing = [runc, tsrun].map((each) => ending(dockerRun(each, [], "no-such-program")));
     const refused = [runc, tsrun].map((each) => ending(dockerRun(each, [], "/etc/passwd")));
     for (const { status, said } of missing) {
@@ -367,41 +425,27 @@ describe("what containers share", () => {
   alike(
     "another's network, processes and memory, or the host's",
     (runtime) => {
-      const name = start(
-        runtime,
-        "shared",
-        ["--ipc", "shareable"],
-        "sh",
-        "-c",
-        "touch /dev/shm/mark; exec sleep 600",
-      );
-      const first = (namespace: string): string => output(["readlink", `/proc/1/ns/${namespace}`]);
-      const seen = [
-        ran(
-          runtime,
-          ["--network", `container:${name}`, "--ipc", `container:${name}`],
-          "ls",
-          "/dev/shm",
-        ),
-        ran(runtime, ["--pid", `container:${name}`], "sh", "-c", "ps -o args | grep '^sleep'"),
-        ...["network:net", "pid:pid", "ipc:ipc", "uts:uts"].map((pair) => {
-          const [option, namespace] = pair.split(":") as [string, string];
-          const inside = ran(
-            runtime,
-            [`--${option}`, "host"],
-            "readlink",
-            `/proc/self/ns/${namespace}`,
-          );
-          return inside === first(namespace);
-        }),
-        ran(runtime, ["--cgroupns", "host"], "cat", "/proc/self/cgroup").replace(
-          /[0-9a-f]{64}/,
-          "ID",
-        ),
-      ];
-      remove(name);
-      assert.deepEqual(seen.slice(2, 6), [true, true, true, true]);
-      return seen;
+      const command = ["sh", "-c", "touch /dev/shm/mark; exec sleep 600"];
+      return withContainer(runtime, "shared", ["--ipc", "shareable"], command, (name) => {
+        const isHosts = (option: string, namespace: string): boolean => {
+          const link = `/proc/self/ns/${namespace}`;
+          const inside = ran(runtime, [`--${option}`, "host"], "readlink", link);
+          return inside === output(["readlink", link]);
+        };
+        const hosts = [
+          isHosts("network", "net"),
+          isHosts("pid", "pid"),
+          isHosts("ipc", "ipc"),
+          isHosts("uts", "uts"),
+          isHosts("cgroupns", "cgroup"),
+        ];
+        assert.deepEqual(hosts, [true, true, true, true, true]);
+        const joined = ["--network", `container:${name}`, "--ipc", `container:${name}`];
+        return [
+          ran(runtime, joined, "ls", "/dev/shm"),
+          ran(runtime, ["--pid", `container:${name}`], "sh", "-c", "ps -o args | grep '^sleep'"),
+        ];
+      });
     },
     onlyWhole,
   );
@@ -438,22 +482,129 @@ describe("what containers share", () => {
   );
 });
 
-test("twenty at once come, answer and go", onlyWhole, async () => {
-  const { spawn } = await import("node:child_process");
-  const ends = Array.from({ length: 20 }, (_, i) => {
-    const command = dockerRun(tsrun, ["--network", "none"], "sh", "-c", `echo ${i}; exit ${i}`);
-    const child = spawn(command[0] as string, command.slice(1), {
-      stdio: ["ignore", "pipe", "inherit"],
-    });
-    let said = "";
-    child.stdout.on("data", (data) => (said += data));
-    return new Promise<[string, number | null]>((resolve) =>
-      child.on("close", (status) => resolve([said.trim(), status])),
-    );
+describe("what containers are for", () => {
+  const PAGE = "mkdir /www; echo page >/www/index.html; exec httpd -f -h /www";
+
+  alike("they find each other by name, and the host finds a published port", async (runtime) => {
+    const network = `between-${runtime.name}`;
+    docker("network", "create", network);
+    const options = ["--network", network, "--network-alias", "web", "--publish", "127.0.0.1::80"];
+    try {
+      return await withContainer(runtime, "web", options, ["sh", "-c", PAGE], (name) => {
+        becomesServed(docker("port", name, "80/tcp"), "page");
+        return ran(runtime, ["--network", network], "wget", "-q", "-O", "-", "http://web/");
+      });
+    } finally {
+      docker("network", "rm", network);
+    }
   });
-  assert.deepEqual(
-    await Promise.all(ends),
-    Array.from({ length: 20 }, (_, i) => [String(i), i]),
+
+  alike(
+    "they are asked for their health",
+    (runtime) => {
+      const check = ["--health-cmd", "test -e /well || { echo ill; exit 1; }"];
+      const pace = ["--health-interval", "1s", "--health-timeout", "60s", "--health-retries", "1"];
+      return withContainer(runtime, "asked", [...check, ...pace], ["sleep", "600"], (name) => {
+        becomes(name, "{{.State.Health.Status}}", "unhealthy");
+        const said = inspect(name, "{{(index .State.Health.Log 0).Output}}");
+        docker("exec", name, "touch", "/well");
+        becomes(name, "{{.State.Health.Status}}", "healthy");
+        return said;
+      });
+    },
+    onlyWhole,
   );
-  assert.equal(docker("ps", "--all", "--quiet", "--filter", `ancestor=${BUSYBOX}`), "");
+
+  alike(
+    "three of them are one application",
+    (runtime) => {
+      const project = `three-${runtime.name}`;
+      const file = `${folder}/${project}.json`;
+      writeFileSync(file, JSON.stringify(application(runtime)));
+      const compose = (...args: string[]): string =>
+        docker("compose", "--project-name", project, "--file", file, ...args);
+      try {
+        compose("up", "--detach", "--wait");
+        becomesServed(compose("port", "web", "80"), "stored");
+        const visits = (): string => compose("logs", "--no-log-prefix", "visitor");
+        eventually("the visitor has seen the page", () => visits() === "stored");
+        const limits = "cat /sys/fs/cgroup/memory.max /sys/fs/cgroup/pids.max; id";
+        compose("restart", "--timeout", "0", "web");
+        return [
+          compose("exec", "-T", "web", "sh", "-c", limits),
+          lines(compose("ps", "--format", "{{.Service}} {{.State}} {{.Health}}")).sort(),
+        ];
+      } finally {
+        compose("down", "--volumes", "--timeout", "0");
+      }
+    },
+    onlyWhole,
+  );
+});
+
+/** A store that becomes healthy, a server of what it stored, and a visitor. */
+function application(runtime: EngineRuntime): object {
+  const service = (script: string, options: object): object => ({
+    image: BUSYBOX,
+    pull_policy: "never",
+    runtime: runtime.name,
+    command: ["sh", "-c", script],
+    ...options,
+  });
+  return {
+    services: {
+      store: service("echo stored >/data/index.html; exec sleep 600", {
+        volumes: ["data:/data"],
+        healthcheck: { test: ["CMD", "test", "-e", "/data/index.html"], interval: "1s" },
+      }),
+      web: service("exec httpd -f -h /data", {
+        volumes: ["data:/data:ro"],
+        depends_on: { store: { condition: "service_healthy" } },
+        ports: ["127.0.0.1::80"],
+        mem_limit: "64m",
+        pids_limit: 20,
+        read_only: true,
+      }),
+      visitor: service("until wget -q -O - http://web/; do sleep 1; done; exec sleep 600", {
+        depends_on: ["web"],
+        user: "1000:1000",
+        cap_drop: ["ALL"],
+      }),
+    },
+    volumes: { data: {} },
+  };
+}
+
+/** Waits until the host gets this line from a server at HOST:PORT. */
+function becomesServed(address: string, line: string): void {
+  const command = ["busybox", "wget", "-q", "-O", "-", `http://${address}/`];
+  eventually(
+    `${address} serves "${line}"`,
+    () =>
+      call(command).stdout ===
+      `${line}
+`,
+  );
+}
+
+/** Runs a command beside others. */
+async function beside(command: readonly string[]): Promise<[string, number | null]> {
+  const [program, ...args] = command as [string, ...string[]];
+  const child = spawn(program, args, { stdio: ["ignore", "pipe", "inherit"] });
+  let said = "";
+  child.stdout.on("data", (data) => {
+    said += data;
+  });
+  const [status] = await once(child, "close");
+  return [said.trim(), status];
+}
+
+test("fifty at once come, answer and go", onlyWhole, async () => {
+  const numbers = Array.from({ length: 50 }, (_, i) => i);
+  const ends = numbers.map((i) =>
+    beside(dockerRun(tsrun, ["--network", "none"], "sh", "-c", `echo ${i}; exit ${i}`)),
+  );
+  const expected = numbers.map((i) => [String(i), i]);
+  assert.deepEqual(await Promise.all(ends), expected);
+  assert.equal(docker("ps", "--all", "--quiet"), "");
 });

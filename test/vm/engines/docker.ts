@@ -11,11 +11,16 @@ const CONFIGURATION = "/etc/docker/daemon.json";
 /** Options of dockerd(8) beside those of the page. */
 export type DaemonOptions = Readonly<Record<string, unknown>>;
 
+/** Gives the daemon the configuration that the page gives under this heading; it has still to read it. */
+export function configure(heading: string, options: DaemonOptions = {}): void {
+  const given = JSON.parse(documented(heading, CONFIGURATION)) as DaemonOptions;
+  writeFileSync(CONFIGURATION, JSON.stringify({ ...given, ...options }));
+}
+
 /** Starts the daemon with the configuration that the page gives under this heading, and with the image of busybox. */
 export function startDocker(heading = "Docker", options: DaemonOptions = {}): void {
   installTsrun();
-  const given = JSON.parse(documented(heading, CONFIGURATION)) as DaemonOptions;
-  writeFileSync(CONFIGURATION, JSON.stringify({ ...given, ...options }));
+  configure(heading, options);
   restartDaemon();
   // Below /var/tmp: /tmp is memory.
   const folder = mkdtempSync("/var/tmp/docker-");
@@ -78,6 +83,22 @@ export function start(
   return name;
 }
 
+/** Starts such a container, lets it be used by its name, and removes it. */
+export async function withContainer<T>(
+  runtime: EngineRuntime,
+  purpose: string,
+  options: readonly string[],
+  command: readonly string[],
+  use: (name: string) => T | Promise<T>,
+): Promise<T> {
+  const name = start(runtime, purpose, options, ...command);
+  try {
+    return await use(name);
+  } finally {
+    remove(name);
+  }
+}
+
 /** What `docker inspect` tells of a container, by a Go template. */
 export const inspect = (name: string, template: string): string =>
   docker("inspect", "--format", template, name);
@@ -86,6 +107,13 @@ export const inspect = (name: string, template: string): string =>
 export function becomes(name: string, template: string, expected: string): void {
   eventually(`${name} has ${template} ${expected}`, () => inspect(name, template) === expected);
 }
+
+/** What Docker has told of a container since it was made, by a Go template. */
+export const events = (name: string, template: string): string[] => {
+  const now = String(Math.ceil(Date.now() / 1000));
+  const when = ["--since", inspect(name, "{{.Created}}"), "--until", now];
+  return lines(docker("events", ...when, "--filter", `container=${name}`, "--format", template));
+};
 
 export const remove = (...names: string[]): void => {
   docker("rm", "--force", "--volumes", ...names);
