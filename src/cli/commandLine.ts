@@ -10,7 +10,7 @@ import {
 } from "./command.ts";
 import { commands } from "./commands.ts";
 import { type GlobalFlags, globalOptions } from "./globals.ts";
-import { choicesOf, optionForm } from "./option.ts";
+import { choicesOf, isSpelling, optionForm } from "./option.ts";
 import { PURPOSE } from "./purpose.ts";
 import { versionText } from "./version.ts";
 
@@ -42,11 +42,21 @@ class QuietParser extends Parser {
 
 function declare(parser: Parser, options: OptionTable, check = true): void {
   for (const flags in options) {
-    const option = new Option(flags, options[flags]);
+    const option = new OptionOfOneDash(flags, options[flags]);
     if (options[flags] === "") option.hideHelp();
     if (flags.endsWith("...")) option.argParser(collect);
     else if (check && choicesOf(flags)) option.argParser((value) => chosen(flags, value));
     parser.addOption(option);
+  }
+}
+
+/** What a word is held against, for commander itself: its types do not tell. */
+class OptionOfOneDash extends Option {
+  is(word: string): boolean {
+    return isSpelling(
+      [this.short, this.long].filter((name) => name !== undefined),
+      word,
+    );
   }
 }
 
@@ -72,12 +82,16 @@ function readCall(argv: readonly string[], output: Output): Call | undefined {
     if (error.exitCode === 0) return undefined;
     // The only help that counts as an error: `help nonsense`.
     if (error.code === "commander.help") throw new Failure(`no help for '${program.args[1]}'`);
-    throw new Failure(error.message.replace(/^error: |\.$/g, ""), {
-      hint: "see tsrun --help",
-    });
+    throw new Failure(wordsOf(error), { hint: "see tsrun --help" });
   }
   return call;
 }
+
+/** Where a value is missing, runc's words: by them Podman finds out which options there are. */
+const wordsOf = ({ message }: CommanderError): string =>
+  message
+    .replace(/^error: |\.$/g, "")
+    .replace(/^option '(.*)' argument missing$/, "flag needs an argument: $1");
 
 function wholeProgram(output: Output, choose: (call: Call) => void): Parser {
   const program = new Parser("tsrun")

@@ -30,3 +30,10 @@ export function choicesOf(declared: string): readonly string[] | undefined {
   if (at < 0 || !declared.includes("|", at)) return undefined;
   return declared.slice(at + 1, declared.indexOf(">")).split("|");
 }
+
+/**
+ * Whether a word is one of an option's names. A long one may have a single dash, as with programs in Go: containerd
+ * restores with `-no-subreaper`.
+ */
+export const isSpelling = (names: readonly string[], word: string): boolean =>
+  names.includes(word) || names.includes(`-${word}`);

@@ -5,7 +5,7 @@
  */
 import { type Command, type CommandLine, type OptionTable, passesWordsOn } from "./command.ts";
 import { type GlobalFlags, globalOptions } from "./globals.ts";
-import { choicesOf } from "./option.ts";
+import { choicesOf, isSpelling } from "./option.ts";
 
 interface Words {
   flags: Record<string, string | boolean | string[]>;
@@ -77,7 +77,7 @@ function split(word: string): [name: string, value: string | undefined] {
 
 /** The key of the table that declares an option: `-b, --bundle <path>`. */
 function declaration(options: OptionTable, spelled: string): string | undefined {
-  for (const flags in options) if (flags.split(/,? /).includes(spelled)) return flags;
+  for (const flags in options) if (isSpelling(flags.split(/,? /), spelled)) return flags;
   return undefined;
 }
 

@@ -29,8 +29,8 @@ nothingIsLeftAtTheEnd();
 test("connections over the loopback device go on with --tcp-established", withCriu, () => {
   leavesNothing(() => {
     const container = counter(
-      `nc -l -p 7000 > /vol/received & sleep 0.5
-       (while :; do echo line; sleep 0.1; done) | nc 127.0.0.1 7000 &`,
+      `sleep 1000 | nc -l -p 7000 > /vol/received &
+       (while :; do echo line; sleep 0.1; done) | (until nc 127.0.0.1 7000 2>/dev/null; do sleep 0.1; done) &`,
       (config) => {
         // No file of this machine says more than the options.
         config.annotations = { "org.criu.config": "" };

@@ -1,7 +1,7 @@
 /*
- * perf-event: holds a performance event of its own (perf_event_open(2)), for ever. The kernel patches its scheduler for the
- * first event of a process, and when the last one has gone; QEMU's emulation may run into that, and criu, which sets
- * breakpoints, makes and removes such events all the time.
+ * perf-event: leaves a process behind that holds a performance event (perf_event_open(2)), for ever. The
+ * kernel patches its scheduler for the first event of a process, and when the last one has gone; QEMU's
+ * emulation may run into that, and criu, which sets breakpoints, makes and removes such events all the time.
  */
 #include <linux/perf_event.h>
 #include <stdio.h>
@@ -17,6 +17,10 @@ int main(void) {
     .config = PERF_COUNT_SW_DUMMY,
   };
   if (syscall(SYS_perf_event_open, &event, SELF, ANY_CPU, NO_GROUP, 0) < 0) {
+    perror("perf-event");
+    return 1;
+  }
+  if (daemon(0, 0) < 0) {
     perror("perf-event");
     return 1;
   }

@@ -34,7 +34,10 @@ export class Pty {
   }
 
   shows(pattern: RegExp): void {
-    eventually(`the terminal shows ${pattern}`, () => pattern.test(this.output));
+    eventually(
+      () => `the terminal shows ${pattern}, but ${JSON.stringify(this.output)}; ${this.report}`,
+      () => pattern.test(this.output),
+    );
   }
 
   #tell(line: string): Promise<void> {

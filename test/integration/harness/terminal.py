@@ -16,6 +16,8 @@ import struct
 import sys
 
 TCGETS, TIOCSWINSZ = 0x5401, 0x5414
+# Seconds until it gives up; as for all tests, ten times as many in the virtual machine (waiting.ts).
+LIMIT = 200 if os.environ.get("TSRUN_TEST_GUEST") == "1" else 20
 
 
 def attributes(terminal):
@@ -39,9 +41,9 @@ def relay(terminal, ended=None):
     sources = [terminal, 0] + ([] if ended is None else [ended])
     pending = b""
     while True:
-        ready, _, _ = select.select(sources, [], [], 20)
+        ready, _, _ = select.select(sources, [], [], LIMIT)
         if not ready:
-            sys.exit("nothing happened for 20 s")
+            sys.exit(f"nothing happened for {LIMIT} s")
         if terminal in ready:
             try:
                 os.write(1, os.read(terminal, 65536))
@@ -78,9 +80,9 @@ def receive(path):
     listener = socket.socket(socket.AF_UNIX, socket.SOCK_STREAM)
     listener.bind(path)
     listener.listen(1)
-    listener.settimeout(20)
+    listener.settimeout(LIMIT)
     connection, _ = listener.accept()
-    connection.settimeout(20)
+    connection.settimeout(LIMIT)
     size = array.array("i").itemsize
     message, control, _, _ = connection.recvmsg(4096, socket.CMSG_SPACE(4 * size))
     descriptors = array.array("i")

@@ -47,6 +47,9 @@ const right: [line: string, ...call: Recording["calls"][number]][] = [
   ["run -db /b c", "run", { ...ran, detach: true, bundle: "/b" }],
   ["run --keep c", "run", { ...ran, keep: true }],
   ["run --no-subreaper c", "run", { ...ran, subreaper: false }],
+  ["run -no-subreaper -bundle /b c", "run", { ...ran, subreaper: false, bundle: "/b" }],
+  ["run -no-pivot -db /b c", "run", { ...ran, noPivot: true, detach: true, bundle: "/b" }],
+  ["ps c -format json", "processTable", "c", ["-format", "json"]],
   ["run --no-pivot --no-new-keyring c", "run", { ...ran, noPivot: true, noNewKeyring: true }],
   ["list", "list"],
   ["list --format json", "list"],
@@ -123,6 +126,7 @@ test("plain lines are read as commander reads them", () => {
   // Spellings that engines do not use are left to commander.
   const left = [
     ...["create c -b/b", "create -- -c", "run -db /b c"],
+    "run -no-pivot -db /b c",
     ...["ps -- c -f", "ps -fjson c -ef", "list -qf json"],
   ];
   assert.deepEqual([...readers].sort(), [...left, "plain"].sort());
@@ -196,8 +200,10 @@ const wrong: [line: string, message: RegExp][] = [
   ["run -x c", /unknown option '-x'/],
   ["run --root /r c", /unknown option '--root'/],
   ["start -b /b c", /unknown option '-b'/],
-  ["--root", /'--root <directory>' argument missing/],
-  ["run c --bundle", /--bundle <directory>' argument missing/],
+  ["--root", /flag needs an argument: --root <directory>/],
+  ["run c --bundle", /flag needs an argument: -b, --bundle <directory>/],
+  // Podman looks for these words, to know whether a container can be restored into a pod.
+  ["restore --lsm-mount-context", /flag needs an argument: --lsm-mount-context/],
   ["create", /missing required argument 'new-container-id'/],
   ["run -b /b", /missing required argument 'new-container-id'/],
   ["start", /missing required argument 'container-id'/],

@@ -118,7 +118,7 @@ export class Container {
     return { exitCode, reason };
   }
 
-  /** ExecSync. */
+  /** ExecSync; crictl ends what it prints with empty lines. */
   exec(...program: string[]): Ended {
     return call(["crictl", "exec", "--sync", this.id, ...program]);
   }

@@ -1,4 +1,5 @@
 /** containerd's own client, ctr: each function is one of its command lines. */
+import assert from "node:assert/strict";
 import { mkdtempSync } from "node:fs";
 import { join } from "node:path";
 import { Pty } from "../../integration/harness/pty.ts";
@@ -13,7 +14,11 @@ export const runLine = (
   name: string,
   program: readonly string[],
   options: readonly string[] = [],
-): string[] => ["ctr", "run", "--runc-binary", runtime.path, ...options, BUSYBOX, name, ...program];
+): string[] => [
+  // Emulated, containerd may be busy for longer than the ten seconds that ctr gives it to answer.
+  ...["ctr", "--connect-timeout", "240s", "run", "--runc-binary", runtime.path],
+  ...[...options, BUSYBOX, name, ...program],
+];
 
 /** Starts a container in the background. */
 export function start(
@@ -97,12 +102,39 @@ export function pidOf(name: string): number {
   return Number(row?.split(/\s+/)[1]);
 }
 
+/** Of a task's figures, those that its limits and its programs decide. */
+export interface Metrics {
+  readonly pids: { readonly current: number; readonly limit: number };
+  readonly cpu: { readonly usage_usec: number };
+  readonly memory: {
+    readonly usage: number;
+    readonly usage_limit: number;
+    readonly swap_limit: number;
+  };
+}
+
+export const metrics = (name: string): Metrics =>
+  JSON.parse(output(["ctr", "task", "metrics", "--format", "json", name]));
+
 export const kill = (name: string, signal: string, ...options: string[]): string =>
   output(["ctr", "task", "kill", "--signal", signal, ...options, name]);
 
-/** Deletes a stopped container; the status with which its program ended. */
-export function remove(name: string): number | null {
-  const { status } = call(["ctr", "task", "delete", name]);
+/** Deletes a stopped container; the status with which its program ended: ctr warns of one that is not 0. */
+export function remove(name: string): number {
+  const { status, stderr } = call(["ctr", "task", "delete", name]);
+  assert.equal(status, 0, stderr);
   output(["ctr", "container", "delete", name]);
-  return status;
+  return Number(/non-zero exit code (\d+)/.exec(stderr)?.[1] ?? 0);
+}
+
+export const containers = (): string[] =>
+  output(["ctr", "container", "list", "--quiet"]).split("\n").filter(Boolean);
+
+/** Ends and deletes whatever is there. */
+export function removeAll(): void {
+  for (const name of containers()) {
+    // A container need not have a task.
+    call(["ctr", "task", "delete", "--force", name]);
+    output(["ctr", "container", "delete", name]);
+  }
 }

@@ -1,12 +1,12 @@
 /** Podman, as a user with a systemd of their own, with the configuration of docs/engines.md. */
 import assert from "node:assert/strict";
 import { mkdtempSync, rmSync } from "node:fs";
-import { after, before } from "node:test";
+import { after, before, test } from "node:test";
 import { USER } from "../../integration/harness/config.ts";
 import { eventually } from "../../integration/harness/waiting.ts";
 import { output } from "./calls.ts";
 import { ALONE, asUser, busybox, rootless, script, setUpUser, shown, tearDown } from "./podman.ts";
-import { alike } from "./runtimes.ts";
+import { alike, tsrun } from "./runtimes.ts";
 import { onlyWhole } from "./whole.ts";
 
 const folder = mkdtempSync("/var/tmp/podman-rootless-");
@@ -106,4 +106,17 @@ alike(
       ...script("cat /proc/self/cgroup; id"),
     ),
   onlyWhole,
+);
+
+test(
+  "--group-add=keep-groups keeps the user's groups, which are nobody's in the container",
+  onlyWhole,
+  () => {
+    const words = ["run", "--rm", ...ALONE, "--group-add=keep-groups", ...script("id -G")];
+    assert.match(rootless(tsrun).output(...words), /\b65534\b/);
+    assert.doesNotMatch(
+      rootless(tsrun).output("run", "--rm", ...ALONE, ...script("id -G")),
+      /65534/,
+    );
+  },
 );
