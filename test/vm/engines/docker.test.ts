@@ -244,38 +244,48 @@ describe("a terminal", () => {
     }
   };
 
-  /** Looks at the terminal, changes its size, and ends with 7. */
+  /** Says when the terminal has the size that the user's has, and after its change; Docker gives it late. */
+  const SESSION = [
+    "sh",
+    "-c",
+    `until [ "$(stty size)" = "24 80" ]; do sleep 0.1; done; tty; echo sized
+     until [ "$(stty size)" = "33 101" ]; do sleep 0.1; done; echo resized
+     read line; echo got $line; exit 7`,
+  ];
   const session = async (terminal: Pty): Promise<void> => {
-    await terminal.type("stty size; tty; trap 'echo now $(stty size)' WINCH\n");
-    terminal.shows(/^24 80\n\/dev\/(pts\/\d|console)$/m);
+    terminal.shows(/^sized$/m);
     await terminal.resize(33, 101);
-    terminal.shows(/now 33 101/);
-    await terminal.type("exit 7\n");
+    terminal.shows(/^resized$/m);
+    await terminal.type("word\r");
+    terminal.shows(/^got word$/m);
   };
 
   alike("is the container's", async (runtime) => {
-    const report = await onTerminal(dockerRun(runtime, ["-it"], "sh"), session);
+    const command = dockerRun(runtime, ["-it", "--network", "none"], ...SESSION);
+    const report = await onTerminal(command, session);
     assert.equal(report, "restored\nstatus 7\n");
     return report;
   });
 
   alike(
     "is an exec's, and attach leads to the first program's",
-    (runtime) =>
-      withContainer(runtime, "attached", ["-it"], ["sh"], async (name) => {
-        const exec = await onTerminal(["docker", "exec", "-it", name, "sh"], session);
+    (runtime) => {
+      const echo = ["sh", "-c", "while read line; do echo $$ got $line; done; exit 9"];
+      return withContainer(runtime, "attached", ["-it"], echo, async (name) => {
+        const exec = await onTerminal(["docker", "exec", "-it", name, ...SESSION], session);
         assert.equal(exec, "restored\nstatus 7\n");
-        const detached = await onTerminal(["docker", "attach", name], async (terminal) => {
-          await terminal.type("echo here $$\n");
-          terminal.shows(/^here 1$/m);
-          await terminal.type("\x10\x11");
-        });
+        // What is typed before it answers could reach a terminal that is not yet the container's.
+        const attach = (keys: string): Promise<string> =>
+          onTerminal(["docker", "attach", name], async (terminal) => {
+            await terminal.type("word\n");
+            terminal.shows(/^1 got word$/m);
+            await terminal.type(keys);
+          });
+        const detached = await attach("\x10\x11");
         const still = inspect(name, "{{.State.Running}}");
-        const ended = await onTerminal(["docker", "attach", name], (terminal) =>
-          terminal.type("exit 9\n"),
-        );
-        return [detached, still, ended];
-      }),
+        return [detached, still, await attach("\x04")];
+      });
+    },
     onlyWhole,
   );
 });
