@@ -16,6 +16,7 @@ import {
   restore,
   restored,
   run,
+  wholeWithCriu,
   withCriu,
 } from "./harness/checkpoint.ts";
 import type { Config } from "./harness/config.ts";
@@ -26,11 +27,12 @@ import { consoleSocket, Terminal } from "./harness/terminal.ts";
 
 nothingIsLeftAtTheEnd();
 
-test("connections over the loopback device go on with --tcp-established", withCriu, () => {
+test("connections over the loopback device go on with --tcp-established", wholeWithCriu(), () => {
   leavesNothing(() => {
     const container = counter(
-      `sleep 1000 | nc -l -p 7000 > /vol/received &
-       (while :; do echo line; sleep 0.1; done) | (until nc 127.0.0.1 7000 2>/dev/null; do sleep 0.1; done) &`,
+      // Who waits in poll(2) or nanosleep(2) gets EINTR from criu, and nc ends by that: others take over what it has made.
+      `nc -l -p 7000 -e sh -c "cat > /vol/received" &
+       until nc 127.0.0.1 7000 -e sh -c "while echo line; do sleep 0.1; done"; do sleep 0.1; done &`,
       (config) => {
         // No file of this machine says more than the options.
         config.annotations = { "org.criu.config": "" };
@@ -53,10 +55,16 @@ test("connections over the loopback device go on with --tcp-established", withCr
   });
 });
 
-test("a lock on a file is held again with --file-locks", withCriu, () => {
+test("a lock on a file is held again with --file-locks", wholeWithCriu(), () => {
   leavesNothing(() => {
-    const container = counter("busybox flock /vol/lock sleep 1000 &", (config) => {
+    // The machine's: busybox has none.
+    const flock =
+      "/host/lib64/ld-linux-x86-64.so.2 --library-path /host/lib/x86_64-linux-gnu /host/bin/flock";
+    const holder = "sh -c 'while :; do sleep 1; done'";
+    const container = counter(`${flock} --no-fork /vol/lock ${holder} &`, (config) => {
       config.annotations = { "org.criu.config": "" };
+      const host = { destination: "/host", type: "bind", source: "/usr", options: ["rbind", "ro"] };
+      config.mounts.push(host);
     });
     run(container);
     const isFree = () =>
@@ -93,7 +101,7 @@ test("a terminal comes back through the console socket", withCriu, async () => {
   await second.terminal.ended();
 });
 
-test("and in the foreground, with the exit status", withCriu, async () => {
+test("and in the foreground, with the exit status", wholeWithCriu(), async () => {
   const container = counter(ECHO, withTerminal);
   const first = consoleSocket();
   succeeded(
@@ -121,7 +129,7 @@ test("a detached restore of a terminal needs somebody at its other end", () => {
   failed(restore(container), /nobody would be at its other end/, /--console-socket/);
 });
 
-test("pipes that the restorer has take the place of those that it had", withCriu, () => {
+test("pipes that the restorer has take the place of those that it had", wholeWithCriu(), () => {
   leavesNothing(() => {
     const volume = newFolder("volume");
     const bundle = shellBundle('while read -r line; do echo "got <$line>"; done; exit 5', {});
@@ -153,23 +161,27 @@ test("pipes that the restorer has take the place of those that it had", withCriu
   });
 });
 
-test("in the foreground signals reach it, and its end is the exit status", withCriu, async () => {
-  const container = counter("trap 'exit 9' TERM");
-  run(container);
-  checkpointed(container);
-  const { path, images, id } = container;
-  const output = openSync(join(container.volume, "output"), "w");
-  const stdio: StdioOptions = ["ignore", output, output];
-  const child = tsrun.spawn(["restore", "-b", path, "--image-path", images, id], stdio);
-  const ended = new Promise<number | null>((resolve) => child.once("exit", resolve));
-  const saved = count(container);
-  counts(container, saved);
-  child.kill("SIGTERM");
-  assert.equal(await ended, 9);
-  assert.ok(isGone(container));
-});
+test(
+  "in the foreground signals reach it, and its end is the exit status",
+  wholeWithCriu(),
+  async () => {
+    const container = counter("trap 'exit 9' TERM");
+    run(container);
+    checkpointed(container);
+    const { path, images, id } = container;
+    const output = openSync(join(container.volume, "output"), "w");
+    const stdio: StdioOptions = ["ignore", output, output];
+    const child = tsrun.spawn(["restore", "-b", path, "--image-path", images, id], stdio);
+    const ended = new Promise<number | null>((resolve) => child.once("exit", resolve));
+    const saved = count(container);
+    counts(container, saved);
+    child.kill("SIGTERM");
+    assert.equal(await ended, 9);
+    assert.ok(isGone(container));
+  },
+);
 
-test("standard streams on somebody's terminal take --shell-job", withCriu, async () => {
+test("standard streams on somebody's terminal take --shell-job", wholeWithCriu(), async () => {
   const container = counter(ECHO);
   const { path, images, id } = container;
   const foreground = (...args: string[]) =>
@@ -190,7 +202,7 @@ test("standard streams on somebody's terminal take --shell-job", withCriu, async
 
 test(
   "standard streams that are sockets take --ext-unix-sk, and are the restorer's",
-  withCriu,
+  wholeWithCriu(),
   async () => {
     const container = counter('echo ready; while read -r line; do echo "got <$line>"; done');
     const { path, images, id } = container;

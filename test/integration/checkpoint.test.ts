@@ -1,7 +1,14 @@
 /** checkpoint and restore: a container goes on where it was, and is what it was. runc reads and writes the same images. */
 import assert from "node:assert/strict";
 import { spawn, spawnSync } from "node:child_process";
-import { existsSync, readFileSync, readlinkSync, statSync, writeFileSync } from "node:fs";
+import {
+  chmodSync,
+  existsSync,
+  readFileSync,
+  readlinkSync,
+  statSync,
+  writeFileSync,
+} from "node:fs";
 import { join } from "node:path";
 import { test } from "node:test";
 import { newFolder } from "./harness/bundle.ts";
@@ -12,6 +19,7 @@ import {
   count,
   counter,
   counts,
+  DETACHED_STREAMS,
   factsOf,
   isGone,
   procFile,
@@ -19,9 +27,9 @@ import {
   restore,
   restored,
   run,
-  withCriu,
+  wholeWithCriu,
 } from "./harness/checkpoint.ts";
-import type { Config } from "./harness/config.ts";
+import { type Config, HOST_UID } from "./harness/config.ts";
 import { becomes, eventually, failed, pause, stateOf, succeeded } from "./harness/expect.ts";
 import { cgroupRoot } from "./harness/hierarchy.ts";
 import { leavesNothing, nothingIsLeftAtTheEnd } from "./harness/leftovers.ts";
@@ -41,7 +49,7 @@ function comesBack(container: Counter, meanwhile = () => {}): void {
   remove(container);
 }
 
-test("a container goes on where it was, and is what it was", withCriu, () => {
+test("a container goes on where it was, and is what it was", wholeWithCriu(), () => {
   leavesNothing(() => {
     const container = counter("echo kept > /tmp/kept; umask 027", (config) => {
       config.linux.resources = {
@@ -78,7 +86,7 @@ test("a container goes on where it was, and is what it was", withCriu, () => {
   });
 });
 
-test("it can be checkpointed again and again, paused and killed", withCriu, () => {
+test("it can be checkpointed again and again, paused and killed", wholeWithCriu(), () => {
   leavesNothing(() => {
     const container = counter();
     run(container);
@@ -97,10 +105,7 @@ test("it can be checkpointed again and again, paused and killed", withCriu, () =
   });
 });
 
-/** For runc, which saves no streams that are files of the host. */
-const DETACHED_STREAMS = "exec < /dev/null > /dev/null 2>&1";
-
-test("runc restores what tsrun has saved", withCriu, () => {
+test("runc restores what tsrun has saved", wholeWithCriu(), () => {
   leavesNothing(() => {
     const container = counter(DETACHED_STREAMS);
     run(container);
@@ -113,7 +118,7 @@ test("runc restores what tsrun has saved", withCriu, () => {
   });
 });
 
-test("tsrun restores what runc has saved, to be as runc has made it", withCriu, () => {
+test("tsrun restores what runc has saved, to be as runc has made it", wholeWithCriu(), () => {
   leavesNothing(() => {
     const container = counter(DETACHED_STREAMS);
     run(container, runc);
@@ -130,7 +135,7 @@ test("tsrun restores what runc has saved, to be as runc has made it", withCriu, 
   });
 });
 
-test("with --leave-running it goes on, and its images are good", withCriu, () => {
+test("with --leave-running it goes on, and its images are good", wholeWithCriu(), () => {
   leavesNothing(() => {
     const container = counter();
     run(container);
@@ -144,7 +149,7 @@ test("with --leave-running it goes on, and its images are good", withCriu, () =>
   });
 });
 
-test("one that is paused can be saved", withCriu, () => {
+test("one that is paused can be saved", wholeWithCriu(), () => {
   leavesNothing(() => {
     const container = counter();
     run(container);
@@ -157,7 +162,7 @@ test("one that is paused can be saved", withCriu, () => {
   });
 });
 
-test("memory that was saved by --pre-dump is not saved again", withCriu, () => {
+test("memory that was saved by --pre-dump is not saved again", wholeWithCriu(), () => {
   leavesNothing(() => {
     const container = counter();
     run(container);
@@ -172,7 +177,7 @@ test("memory that was saved by --pre-dump is not saved again", withCriu, () => {
   });
 });
 
-test("the pages of --pre-dump alone are no checkpoint", withCriu, () => {
+test("the pages of --pre-dump alone are no checkpoint", wholeWithCriu(), () => {
   leavesNothing(() => {
     const container = counter();
     run(container);
@@ -183,7 +188,7 @@ test("the pages of --pre-dump alone are no checkpoint", withCriu, () => {
   });
 });
 
-test("hooks run at restore as they do at create", withCriu, () => {
+test("hooks run at restore as they do at create", wholeWithCriu(), () => {
   leavesNothing(() => {
     const log = join(newFolder("hooks"), "log");
     const kinds = ["prestart", "createRuntime", "poststart", "poststop"] as const;
@@ -211,7 +216,7 @@ test("hooks run at restore as they do at create", withCriu, () => {
   });
 });
 
-test("a prestart hook that fails undoes the restore", withCriu, () => {
+test("a prestart hook that fails undoes the restore", wholeWithCriu(), () => {
   leavesNothing(() => {
     const container = counter();
     run(container);
@@ -226,7 +231,7 @@ test("a prestart hook that fails undoes the restore", withCriu, () => {
   });
 });
 
-test("a network namespace that was joined is joined again", withCriu, () => {
+test("a network namespace that was joined is joined again", wholeWithCriu(), () => {
   leavesNothing(() => {
     const holder = spawn("unshare", ["--net", "sleep", "300"], { stdio: "ignore" });
     try {
@@ -250,7 +255,7 @@ test("a network namespace that was joined is joined again", withCriu, () => {
   });
 });
 
-test("so can be one in the host's network and PID namespaces", withCriu, () => {
+test("so can be one in the host's network and PID namespaces", wholeWithCriu(), () => {
   leavesNothing(() => {
     const container = counter(undefined, (config) => {
       const shared = ["network", "pid"];
@@ -262,19 +267,24 @@ test("so can be one in the host's network and PID namespaces", withCriu, () => {
   });
 });
 
-test("one with a user namespace of its own", withCriu, () => {
-  leavesNothing(() => {
-    const container = counter(undefined, (config) => {
-      const ids = [{ containerID: 0, hostID: 0, size: 65536 }];
-      config.linux.namespaces.push({ type: "user" });
-      config.linux.uidMappings = ids;
-      config.linux.gidMappings = ids;
+for (const [whose, first] of [
+  ["the host's ids", 0],
+  ["ids of its own", HOST_UID],
+] as const)
+  test(`one with a user namespace, of ${whose}`, wholeWithCriu(), () => {
+    leavesNothing(() => {
+      const container = counter(undefined, (config) => {
+        const ids = [{ containerID: 0, hostID: first, size: 65536 }];
+        config.linux.namespaces.push({ type: "user" });
+        config.linux.uidMappings = ids;
+        config.linux.gidMappings = ids;
+      });
+      chmodSync(container.volume, 0o777);
+      comesBack(container);
     });
-    comesBack(container);
   });
-});
 
-test("places for mounts are made again, inside of other mounts too", withCriu, () => {
+test("places for mounts are made again, inside of other mounts too", wholeWithCriu(), () => {
   leavesNothing(() => {
     const [outer, inner] = [newFolder("outer"), newFolder("inner")];
     const container = counter(undefined, (config) => {
@@ -293,7 +303,7 @@ test("places for mounts are made again, inside of other mounts too", withCriu, (
   });
 });
 
-test("another id, another bundle's place and another cgroup are fine", withCriu, () => {
+test("another id, another bundle's place and another cgroup are fine", wholeWithCriu(), () => {
   leavesNothing(() => {
     const container = counter();
     run(container);
@@ -308,7 +318,7 @@ test("another id, another bundle's place and another cgroup are fine", withCriu,
   });
 });
 
-test("the options of the host's cgroup filesystem stay as they were", withCriu, () => {
+test("the options of the host's cgroup filesystem stay as they were", wholeWithCriu(), () => {
   leavesNothing(() => {
     const options = () =>
       readFileSync("/proc/self/mountinfo", "utf8").match(/ - cgroup2 .*$/m)?.[0];
@@ -325,7 +335,7 @@ test("the options of the host's cgroup filesystem stay as they were", withCriu, 
 
 test(
   "what criu says of a container that it cannot save comes with where its log is",
-  withCriu,
+  wholeWithCriu(),
   () => {
     leavesNothing(() => {
       // A socket of a kind that criu does not know.
@@ -340,7 +350,7 @@ test(
   },
 );
 
-test("damaged images", withCriu, () => {
+test("damaged images", wholeWithCriu(), () => {
   leavesNothing(() => {
     const container = counter();
     run(container);

@@ -16,6 +16,7 @@ import {
   RuntimeError,
 } from "../../src/library/index.ts";
 import { newFolder, shellBundle, WAITS } from "./harness/bundle.ts";
+import { count, counter, counts, wholeWithCriu } from "./harness/checkpoint.ts";
 import { patience } from "./harness/expect.ts";
 import { nothingIsLeftAtTheEnd } from "./harness/leftovers.ts";
 import { newId, tsrunPath } from "./harness/runtime.ts";
@@ -321,3 +322,24 @@ const openDescriptors = (): number => {
   for (let fd = 0; fd < 256; fd++) if (existsSync(`/proc/self/fd/${fd}`)) open++;
   return open;
 };
+
+test("a container is saved, and goes on when it is brought back", wholeWithCriu(), async () => {
+  const container = counter();
+  const { id, path: bundle, images: imagePath } = container;
+  await runtime.run(id, { bundle, detach: true });
+  counts(container);
+  await runtime.checkpoint(id, { imagePath });
+  await assert.rejects(runtime.state(id), NoContainerError);
+  const saved = count(container);
+  await assert.rejects(
+    runtime.restore(id, { bundle, imagePath: `${imagePath}/none` }),
+    (error: RuntimeError) => /reading the checkpoint/.test(error.message),
+  );
+  const { pid } = await runtime.restore(id, { bundle, imagePath });
+  try {
+    assert.equal((await runtime.state(id)).pid, pid);
+    counts(container, saved);
+  } finally {
+    await runtime.delete(id, { force: true });
+  }
+});

@@ -1,13 +1,20 @@
+import assert from "node:assert/strict";
 import { existsSync, readFileSync, readlinkSync } from "node:fs";
 import { join } from "node:path";
+import { test } from "node:test";
 import { isWhole, onlyWhole } from "../../vm/engines/whole.ts";
 import { type Bundle, type BundleOptions, newFolder, shellBundle } from "./bundle.ts";
 import { eventually, stateOf, succeeded } from "./expect.ts";
-import { needs } from "./machine.ts";
-import { newId, type Runtime, tsrun } from "./runtime.ts";
+import { leavesNothing } from "./leftovers.ts";
+import { type Feature, needs } from "./machine.ts";
+import { newId, type Runtime, runc, tsrun } from "./runtime.ts";
 
-/** Options of a test with the real criu: emulated, it takes long. */
-export const withCriu: { skip?: string } = isWhole ? needs("criu") : onlyWhole;
+/** Options of a test with the real criu. */
+export const withCriu: { skip?: string } = needs("criu");
+
+/** The same of one that is left to `make test-all`: emulated, criu takes long. */
+export const wholeWithCriu = (...features: Feature[]): { skip?: string } =>
+  isWhole ? needs("criu", ...features) : onlyWhole;
 
 /** A container with a folder of the host on /vol. */
 export interface Counter extends Bundle {
@@ -15,6 +22,9 @@ export interface Counter extends Bundle {
   images: string;
   volume: string;
 }
+
+/** For runc, which saves no streams that are files of the host. */
+export const DETACHED_STREAMS = "exec < /dev/null > /dev/null 2>&1";
 
 /** Counts in /vol/count, and has begun with what `setUp` does. */
 export function counter(setUp = ":", edit: NonNullable<BundleOptions["edit"]> = () => {}): Counter {
@@ -63,12 +73,20 @@ export const restore = (
   runtime: Runtime = tsrun,
 ) => runtime.call(["restore", "--detach", "-b", path, "--image-path", images, ...options, id]);
 
-export function checkpointed(container: Counter, options: string[] = []): void {
-  succeeded(checkpoint(container, options), "checkpoint");
+export function checkpointed(
+  container: Counter,
+  options: string[] = [],
+  runtime: Runtime = tsrun,
+): void {
+  succeeded(checkpoint(container, options, runtime), `${runtime.name} checkpoint`);
 }
 
-export function restored(container: Counter, options: string[] = []): void {
-  succeeded(restore(container, options), "restore");
+export function restored(
+  container: Counter,
+  options: string[] = [],
+  runtime: Runtime = tsrun,
+): void {
+  succeeded(restore(container, options, runtime), `${runtime.name} restore`);
 }
 
 export function remove({ id }: Counter, runtime: Runtime = tsrun): void {
@@ -76,7 +94,23 @@ export function remove({ id }: Counter, runtime: Runtime = tsrun): void {
 }
 
 /** What is not there any more; the next container of the id is another one. */
-export const isGone = ({ id }: Counter): boolean => tsrun.call(["state", id]).status === 1;
+export const isGone = ({ id }: Counter, runtime: Runtime = tsrun): boolean =>
+  runtime.call(["state", id]).status === 1;
+
+/** What is seen must be the same with runc and with tsrun, and neither leaves anything behind. */
+export function alike(
+  name: string,
+  scenario: (runtime: Runtime) => unknown,
+  options: { skip?: string } = wholeWithCriu(),
+): void {
+  test(name, options, () => {
+    const theirs = leavesNothing(() => scenario(runc));
+    assert.deepEqual(
+      leavesNothing(() => scenario(tsrun)),
+      theirs,
+    );
+  });
+}
 
 export const procFile = (pid: number, name: string): string =>
   readFileSync(`/proc/${pid}/${name}`, "utf8");

@@ -4,9 +4,12 @@ import { closeSync, openSync, readFileSync } from "node:fs";
 import { join } from "node:path";
 import { eventually, patience } from "./waiting.ts";
 
+/** What counts as hung. */
+const LIMIT_S = 20 * patience;
+
 const PROGRAM = join(import.meta.dirname, "terminal.py");
 
-/** Its output grows in a file in `folder`; `args` are those of terminal.py. */
+/** Its output grows in a file in `folder`; `args` are those of terminal.py, without its limit. */
 export class Pty {
   readonly #child: ChildProcess;
   readonly #folder: string;
@@ -15,9 +18,9 @@ export class Pty {
     this.#folder = folder;
     const [out, err] = ["stdout", "stderr"].map((name) => openSync(join(folder, name), "w"));
     // The system's python3, not one of the user's environment: only its package is asked for.
-    this.#child = spawn("/usr/bin/python3", ["-S", PROGRAM, ...args], {
+    this.#child = spawn("/usr/bin/python3", ["-S", PROGRAM, String(LIMIT_S), ...args], {
       stdio: ["pipe", out, err],
-      timeout: 20_000 * patience,
+      timeout: LIMIT_S * 1000,
       killSignal: "SIGKILL",
     });
     for (const fd of [out, err]) closeSync(fd as number);
@@ -59,7 +62,7 @@ export class Pty {
 
   /** Waits for the end; the report is complete then. */
   ended(): Promise<void> {
-    if (this.#child.exitCode !== null) return Promise.resolve();
+    if (this.#child.exitCode !== null || this.#child.signalCode !== null) return Promise.resolve();
     return new Promise((resolve) => this.#child.once("exit", () => resolve()));
   }
 }

@@ -4,8 +4,10 @@ import { closeSync, existsSync, openSync, readFileSync } from "node:fs";
 import { basename, join, resolve } from "node:path";
 import { newFolder } from "./bundle.ts";
 import { runName } from "./isolation.ts";
+import { patience } from "./waiting.ts";
 
-const TIMEOUT_MS = 20_000;
+/** What counts as hung. */
+const TIMEOUT_MS = 20_000 * patience;
 
 /** How a call ended. The output is read from files, so it grows while a container still writes. */
 export interface Outcome {
@@ -57,7 +59,7 @@ export class Runtime {
     return isWrapped ? called.onPureCgroup() : called;
   }
 
-  /** Runs to the end, and fails after 20 s. Detached containers do not hold the call up. */
+  /** Runs to the end, and fails after 20 s, times `patience`. Detached containers do not hold the call up. */
   call(args: string[], options: CallOptions = {}): Outcome {
     const folder = newFolder("call");
     const [out, err] = [join(folder, "stdout"), join(folder, "stderr")];
@@ -86,7 +88,7 @@ export class Runtime {
     };
   }
 
-  /** Starts a call that the test goes on talking to; it is killed after 20 s. */
+  /** Starts a call that the test goes on talking to; it is killed after 20 s, times `patience`. */
   spawn(args: string[], stdio: StdioOptions = "ignore"): ChildProcess {
     const [file, ...rest] = [...this.command, ...args] as [string, ...string[]];
     return spawn(file, rest, { stdio, timeout: TIMEOUT_MS, killSignal: "SIGKILL" });

@@ -1,11 +1,11 @@
 """The user's side of a terminal, which Node cannot hold: it neither makes nor receives ptys.
 
-  terminal.py foreground ROWS COLUMNS COMMAND...   runs COMMAND on a new pty
-  terminal.py socket PATH                          receives a pty over the console socket PATH
+  terminal.py SECONDS foreground ROWS COLUMNS COMMAND...   runs COMMAND on a new pty
+  terminal.py SECONDS socket PATH                          receives a pty over the console socket PATH
 
-What the pty says goes to stdout. Lines on stdin do things: `send HEX`, `size ROWS COLUMNS`.
-At the end stderr has `status N` (foreground), and `restored` if the terminal's attributes are
-those of before. Needs nothing that python3-minimal does not have.
+What the pty says goes to stdout. Lines on stdin do things: `send HEX`, `size ROWS COLUMNS`. It gives
+up when nothing happens for SECONDS. At the end stderr has `status N` (foreground), and `restored` if
+the terminal's attributes are those of before. Needs nothing that python3-minimal does not have.
 """
 import array
 import fcntl
@@ -16,8 +16,6 @@ import struct
 import sys
 
 TCGETS, TIOCSWINSZ = 0x5401, 0x5414
-# Seconds until it gives up; as for all tests, ten times as many in the virtual machine (waiting.ts).
-LIMIT = 200 if os.environ.get("TSRUN_TEST_GUEST") == "1" else 20
 
 
 def attributes(terminal):
@@ -41,9 +39,9 @@ def relay(terminal, ended=None):
     sources = [terminal, 0] + ([] if ended is None else [ended])
     pending = b""
     while True:
-        ready, _, _ = select.select(sources, [], [], LIMIT)
+        ready, _, _ = select.select(sources, [], [], limit)
         if not ready:
-            sys.exit(f"nothing happened for {LIMIT} s")
+            sys.exit(f"nothing happened for {limit} s")
         if terminal in ready:
             try:
                 os.write(1, os.read(terminal, 65536))
@@ -80,9 +78,9 @@ def receive(path):
     listener = socket.socket(socket.AF_UNIX, socket.SOCK_STREAM)
     listener.bind(path)
     listener.listen(1)
-    listener.settimeout(LIMIT)
+    listener.settimeout(limit)
     connection, _ = listener.accept()
-    connection.settimeout(LIMIT)
+    connection.settimeout(limit)
     size = array.array("i").itemsize
     message, control, _, _ = connection.recvmsg(4096, socket.CMSG_SPACE(4 * size))
     descriptors = array.array("i")
@@ -93,7 +91,8 @@ def receive(path):
     relay(descriptors[0])
 
 
-if sys.argv[1] == "foreground":
-    foreground(*sys.argv[2:])
+limit = int(sys.argv[1])
+if sys.argv[2] == "foreground":
+    foreground(*sys.argv[3:])
 else:
-    receive(sys.argv[2])
+    receive(sys.argv[3])
