@@ -24,7 +24,7 @@ const VARIATIONS = 10;
 /** For --all: all of the engines' tests, and the numbers of repetitions that others lower for a machine as slow as this. */
 const WHOLE = "TSRUN_TEST_WHOLE=1 TSRUN_TEST_CYCLES=300 TSRUN_TEST_POINTS=1000";
 /** Written, and not yet seen to pass as a whole in the guest: only --all and their names run them. */
-const UNPROVEN = ["containerd", "cri", "docker", "docker-daemon"].map(
+const UNPROVEN = ["cri", "docker", "docker-daemon"].map(
   (name) => `test/vm/engines/${name}.test.ts`,
 );
 /** Emulated, each keeps little more than one processor busy. */
