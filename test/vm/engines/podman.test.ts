@@ -28,7 +28,7 @@ const LOOK = [
   "cat /proc/sys/net/ipv4/ip_unprivileged_port_start",
   "touch /file; touch /tmp/file && touch /data/file && ls /data",
 ];
-/** In no order, which differs from one container to the next; masked folders differ from one runtime to the next. */
+/** Sorted: Podman orders mounts by depth alone, and takes those of one depth from a map. Without masked folders, which differ from one runtime to the next. */
 const MOUNTS = "awk '$5 !~ \"^/(proc|sys)/.\" { print $5, $6 }' /proc/self/mountinfo | sort";
 
 describe("a container", () => {

@@ -17,7 +17,7 @@ export interface Podman {
   output(...words: string[]): string;
 }
 
-/** Emulated, collecting garbage and pre-empting goroutines takes a third of a command's time. */
+/** Emulated, collecting garbage and pre-empting goroutines takes much of a command's time. */
 const QUICK = { GOGC: "off", GODEBUG: "asyncpreemptoff=1" };
 
 const CONFIGURATION = "/etc/containers/containers.conf";
