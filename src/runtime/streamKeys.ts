@@ -2,11 +2,21 @@
  * The standard streams of a container that lead out of it. Images hold them by a key, and a restored container gets the
  * restorer's streams in their place. As with runc, descriptors.json in the images' directory lists the keys of the three.
  */
-import { ENOENT, O_CREAT, O_DIRECTORY, O_NOFOLLOW, O_PATH, O_TRUNC, O_WRONLY } from "#abi";
+import {
+  ENOENT,
+  O_CREAT,
+  O_DIRECTORY,
+  O_NOFOLLOW,
+  O_PATH,
+  O_TRUNC,
+  O_WRONLY,
+  S_IFCHR,
+  S_IFMT,
+} from "#abi";
 import { parseJson, stringifyJson } from "../../spec/json.ts";
 import { doing, Failure } from "../failure.ts";
 import { isErrno } from "../linux/errno.ts";
-import { findAt, open, readText, stat, using, writeText } from "../linux/fs.ts";
+import { findAt, open, readText, type Status, stat, using, writeText } from "../linux/fs.ts";
 import { type MountInfo, openProcRoot } from "../linux/proc.ts";
 
 const STREAMS = [0, 1, 2];
@@ -15,9 +25,14 @@ const FILE = "descriptors.json";
 /** What is no file of the container's, whatever it does later: pipes and sockets, which criu and procfs call alike. */
 const isNameless = (link: string): boolean => /^(pipe|socket):\[\d+\]$/.test(link);
 
+/** Virtual consoles and serial lines, /dev/tty and /dev/console, and both ends of pseudoterminals (devices.txt of the kernel). */
+const isTerminal = ({ mode, rdev: { major } }: Status): boolean =>
+  (mode & S_IFMT) === S_IFCHR && (major === 4 || major === 5 || (major >= 128 && major <= 143));
+
 /**
  * The keys of the standard streams of the process `pid`, which began with `streams`: of a pipe its name, of a file outside
- * of the container's mounts the word by which criu knows such files (criu(8), --external).
+ * of the container's mounts the word by which criu knows such files (criu(8), --external). A terminal has none: criu takes
+ * the restorer's from its own standard input (--shell-job), which it would close for a key.
  */
 export function streamKeys(
   pid: number,
@@ -31,8 +46,11 @@ export function streamKeys(
       if (isNameless(first)) return first;
       const file = findAt(proc, `${pid}/fd/${fd}`, O_PATH);
       if (file === undefined) return first;
-      const { mountId, ino } = using(file, stat);
-      return inside.has(mountId) ? first : `file[${mountId.toString(16)}:${ino.toString(16)}]`;
+      const status = using(file, stat);
+      const { mountId, ino } = status;
+      return inside.has(mountId) || isTerminal(status)
+        ? first
+        : `file[${mountId.toString(16)}:${ino.toString(16)}]`;
     }),
   );
 }
