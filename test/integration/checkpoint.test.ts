@@ -28,6 +28,7 @@ import {
   restored,
   run,
   wholeWithCriu,
+  withCriu,
 } from "./harness/checkpoint.ts";
 import { type Config, HOST_UID } from "./harness/config.ts";
 import { becomes, eventually, failed, pause, stateOf, succeeded } from "./harness/expect.ts";
@@ -49,7 +50,7 @@ function comesBack(container: Counter, meanwhile = () => {}): void {
   remove(container);
 }
 
-test("a container goes on where it was, and is what it was", wholeWithCriu(), () => {
+test("a container goes on where it was, and is what it was", withCriu, () => {
   leavesNothing(() => {
     const container = counter("echo kept > /tmp/kept; umask 027", (config) => {
       config.linux.resources = {
@@ -118,7 +119,7 @@ test("runc restores what tsrun has saved", wholeWithCriu(), () => {
   });
 });
 
-test("tsrun restores what runc has saved, to be as runc has made it", wholeWithCriu(), () => {
+test("tsrun restores what runc has saved, to be as runc has made it", withCriu, () => {
   leavesNothing(() => {
     const container = counter(DETACHED_STREAMS);
     run(container, runc);

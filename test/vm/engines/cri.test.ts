@@ -142,6 +142,7 @@ alike(
     assert.deepEqual(ends.at(-1)?.reason, "OOMKilled");
     return ends;
   },
+  onlyWhole,
 );
 
 alike("the containers of a pod share its namespaces", (runtime) => {
@@ -163,43 +164,51 @@ alike("the containers of a pod share its namespaces", (runtime) => {
   return { ended, logs };
 });
 
-alike("attach: what is typed goes to the program, what it says comes back", async (runtime) => {
-  const pod = new Pod(runtime, folder, "attach");
-  const script = "read line; echo got $line; exit 5";
-  const container = pod.run("main", script, {}, { stdin: true, stdin_once: true, tty: true });
-  const terminal = container.attach();
-  await terminal.type("word\r");
-  terminal.shows(/got word/);
-  await terminal.ended();
-  const ended = container.ended();
-  assert.equal(ended.exitCode, 5);
-  return { ended };
-});
+alike(
+  "attach: what is typed goes to the program, what it says comes back",
+  async (runtime) => {
+    const pod = new Pod(runtime, folder, "attach");
+    const script = "read line; echo got $line; exit 5";
+    const container = pod.run("main", script, {}, { stdin: true, stdin_once: true, tty: true });
+    const terminal = container.attach();
+    await terminal.type("word\r");
+    terminal.shows(/got word/);
+    await terminal.ended();
+    const ended = container.ended();
+    assert.equal(ended.exitCode, 5);
+    return { ended };
+  },
+  onlyWhole,
+);
 
 /** What of a process and of its root says how it is confined. */
 const CONFINED = `id; grep -E '^(Cap|NoNewPrivs|Seccomp:)' /proc/self/status; cat /proc/self/attr/current
   (echo > /written) 2>&1; grep -o ' /sys r[ow]' /proc/mounts; ls /dev | sort`;
 
-alike("security contexts", (runtime) => {
-  const pod = new Pod(runtime, folder, "security");
-  const seccomp = { profile_type: PROFILE.runtimeDefault };
-  const plain = said(pod, "plain", CONFINED, { security_context: { seccomp } });
-  const user = said(pod, "user", CONFINED, {
-    security_context: {
-      run_as_user: { value: 1000 },
-      run_as_group: { value: 1000 },
-      supplemental_groups: [5, 2000],
-      no_new_privs: true,
-      readonly_rootfs: true,
-      capabilities: { drop_capabilities: ["ALL"], add_capabilities: ["NET_BIND_SERVICE"] },
-      seccomp,
-    },
-  });
-  assert.match(plain, /^Seccomp:\t2$/m);
-  assert.match(user, /^uid=1000\(user\) gid=1000\(user\) groups=.*2000/);
-  assert.match(user, /Read-only file system/);
-  return { plain, user };
-});
+alike(
+  "security contexts",
+  (runtime) => {
+    const pod = new Pod(runtime, folder, "security");
+    const seccomp = { profile_type: PROFILE.runtimeDefault };
+    const plain = said(pod, "plain", CONFINED, { security_context: { seccomp } });
+    const user = said(pod, "user", CONFINED, {
+      security_context: {
+        run_as_user: { value: 1000 },
+        run_as_group: { value: 1000 },
+        supplemental_groups: [5, 2000],
+        no_new_privs: true,
+        readonly_rootfs: true,
+        capabilities: { drop_capabilities: ["ALL"], add_capabilities: ["NET_BIND_SERVICE"] },
+        seccomp,
+      },
+    });
+    assert.match(plain, /^Seccomp:\t2$/m);
+    assert.match(user, /^uid=1000\(user\) gid=1000\(user\) groups=.*2000/);
+    assert.match(user, /Read-only file system/);
+    return { plain, user };
+  },
+  onlyWhole,
+);
 
 alike(
   "a privileged container",

@@ -30,7 +30,7 @@ export class Pod {
     this.#folder = mkdtempSync(join(scratch, `${name}-`));
     mkdirSync(join(this.#folder, "logs"));
     this.#config = this.#write("pod", {
-      metadata: { name, namespace: "default", uid: `uid-of-${name}`, attempt: 1 },
+      metadata: { name, namespace: "default", uid: `${name}-of-${runtime.name}`, attempt: 1 },
       hostname: `host-of-${name}`,
       log_directory: join(this.#folder, "logs"),
       linux: {

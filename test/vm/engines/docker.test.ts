@@ -5,7 +5,7 @@ import { once } from "node:events";
 import { mkdtempSync, readFileSync, rmSync, writeFileSync } from "node:fs";
 import { after, before, describe, test } from "node:test";
 import { Pty } from "../../integration/harness/pty.ts";
-import { eventually } from "../../integration/harness/waiting.ts";
+import { eventually, pause } from "../../integration/harness/waiting.ts";
 import { call, output, told } from "./calls.ts";
 import {
   becomes,
@@ -254,7 +254,12 @@ describe("a terminal", () => {
   ];
   const session = async (terminal: Pty): Promise<void> => {
     terminal.shows(/^sized$/m);
-    await terminal.resize(33, 101);
+    // Docker's client may not listen for changes yet: it is told again.
+    for (let i = 0; i < 60 && !/^resized$/m.test(terminal.output); i++) {
+      await terminal.resize(33, 100);
+      await terminal.resize(33, 101);
+      pause(1000);
+    }
     terminal.shows(/^resized$/m);
     await terminal.type("word\r");
     terminal.shows(/^got word$/m);
@@ -332,19 +337,23 @@ describe("a container that ends", () => {
     onlyWhole,
   );
 
-  alike("for want of memory", (runtime) => {
-    // The shell lives on for a moment: who watches a group hears of it while the group is there.
-    const hungry = "dd if=/dev/zero of=/dev/null bs=64M count=1; s=$?; sleep 2; exit $s";
-    const limits = ["--memory", "24m", "--memory-swap", "24m", "--network", "none"];
-    return withContainer(runtime, "hungry", limits, ["sh", "-c", hungry], (name) => {
-      const code = docker("wait", name);
-      becomes(name, "{{.State.OOMKilled}}", "true");
-      const told = events(name, "{{.Action}}");
-      assert.equal(code, "137");
-      assert.ok(told.includes("oom"), told.join("\n"));
-      return [inspect(name, "{{.State.Status}} {{.State.ExitCode}}"), told];
-    });
-  });
+  alike(
+    "for want of memory",
+    (runtime) => {
+      // The shell lives on for a moment: who watches a group hears of it while the group is there.
+      const hungry = "dd if=/dev/zero of=/dev/null bs=64M count=1; s=$?; sleep 2; exit $s";
+      const limits = ["--memory", "24m", "--memory-swap", "24m", "--network", "none"];
+      return withContainer(runtime, "hungry", limits, ["sh", "-c", hungry], (name) => {
+        const code = docker("wait", name);
+        becomes(name, "{{.State.OOMKilled}}", "true");
+        const told = events(name, "{{.Action}}");
+        assert.equal(code, "137");
+        assert.ok(told.includes("oom"), told.join("\n"));
+        return [inspect(name, "{{.State.Status}} {{.State.ExitCode}}"), told];
+      });
+    },
+    onlyWhole,
+  );
 
   alike(
     "and is started anew as often as it should",
