@@ -23,10 +23,6 @@ const SAMPLE = 4;
 const VARIATIONS = 10;
 /** For --all: all of the engines' tests, and the numbers of repetitions that others lower for a machine as slow as this. */
 const WHOLE = "TSRUN_TEST_WHOLE=1 TSRUN_TEST_CYCLES=300 TSRUN_TEST_POINTS=1000";
-/** Written, and not yet seen to pass as a whole in the guest: only --all and their names run them. */
-const UNPROVEN = ["cri", "docker", "docker-daemon"].map(
-  (name) => `test/vm/engines/${name}.test.ts`,
-);
 /** Emulated, each keeps little more than one processor busy. */
 const MACHINES = Math.min(2, availableParallelism());
 const JOB = "build/vm-job";
@@ -68,13 +64,11 @@ function choose(): string[] {
   const must = integration.filter((file) => needing.has(file));
   const others = integration.filter((file) => !needing.has(file));
   const chosen = values.all ? others : sample(others, SAMPLE, seed);
-  const proven = machine.filter((file) => values.all || !UNPROVEN.includes(file));
-  if (!values.all) console.log(`vm: left out until they have passed: ${UNPROVEN.join(", ")}`);
   console.log(
-    `vm: ${proven.length + must.length} test files need the VM; of ${others.length} others ` +
+    `vm: ${machine.length + must.length} test files need the VM; of ${others.length} others ` +
       `${chosen.length} run there, too (TSRUN_TEST_SEED=${seed})`,
   );
-  return [...proven, ...must, ...chosen];
+  return [...machine, ...must, ...chosen];
 }
 
 /** Keeps what it gets until it is shown. */
