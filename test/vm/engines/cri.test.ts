@@ -151,7 +151,7 @@ alike("the containers of a pod share its namespaces", (runtime) => {
   pod.run("server", "nc -l -p 8080 -e echo served; sleep 1000", shared);
   const client = pod.run(
     "client",
-    `ps -o comm= | sort; hostname; ip -o -4 addr show dev eth0 | wc -l
+    `programs=$(ps -o comm=); echo "$programs" | sort; hostname; ip -o -4 addr show dev eth0 | wc -l
      until nc 127.0.0.1 8080 </dev/null; do sleep 0.2; done`,
     shared,
   );
