@@ -1,30 +1,28 @@
 /** Completion for bash (bash(1), "Programmable Completion"). It needs nothing of the package bash-completion. */
-import { commands } from "../commands.ts";
-import { type Scope, scopes, signalNames, spellings } from "./words.ts";
+import { commandScopes, type Scope, scopes, signalNames, spellings } from "./words.ts";
 
 export function bashCompletion(): string {
-  const named = scopes.map(({ name, ...scope }) => ({ ...scope, name: name || "tsrun" }));
   return `\
 # Completion of tsrun for bash, made from the definitions of its commands.
 
 declare -gA _tsrun_options=(
-${rows(named, (scope) => scope.options.flatMap(spellings).join(" "))}
+${rows((scope) => scope.options.flatMap(spellings).join(" "))}
 )
 declare -gA _tsrun_arguments=(
-${rows(named, (scope) => [...scope.arguments, ...(scope.passesOn ? ["..."] : [])].join(" "))}
+${rows((scope) => [...scope.arguments, ...(scope.passesOn ? ["..."] : [])].join(" "))}
 )
 # What the value of an option is.
 declare -gA _tsrun_values=(
-${named.flatMap(valueRows).join("\n")}
+${scopes.flatMap(valueRows).join("\n")}
 )
-_tsrun_commands='${[...commands.keys(), "help"].join(" ")}'
+_tsrun_commands='${commandScopes.map(({ name }) => name).join(" ")}'
 _tsrun_signals='${signalNames.join(" ")}'
 
 ${FUNCTION}`;
 }
 
-const rows = (named: readonly Scope[], value: (scope: Scope) => string): string =>
-  named.map((scope) => `  [${scope.name}]='${value(scope)}'`).join("\n");
+const rows = (value: (scope: Scope) => string): string =>
+  scopes.map((scope) => `  [${scope.name}]='${value(scope)}'`).join("\n");
 
 const valueRows = ({ name, options }: Scope): string[] =>
   options.flatMap((option) =>
@@ -55,7 +53,6 @@ const FUNCTION = String.raw`_tsrun() {
     esac
   done
   read -ra arguments <<< "${"$"}{_tsrun_arguments[$scope]-}"
-  [[ $scope == help ]] && arguments=(command)
 
   local current=${"$"}{words[last]} prefix='' kind
   if ((operands > 0)) && [[ " ${"$"}{arguments[*]} " == *' ... '* ]]; then

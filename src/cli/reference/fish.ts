@@ -1,20 +1,23 @@
 /** Completion for fish (complete(1)). */
-import { commands } from "../commands.ts";
-import { type DescribedOption, type Scope, scopes, signalNames, spellings } from "./words.ts";
+import {
+  commandScopes,
+  type DescribedOption,
+  type Scope,
+  scopes,
+  signalNames,
+  spellings,
+} from "./words.ts";
 
-export function fishCompletion(): string {
-  const named = scopes.map(({ name, ...scope }) => ({ ...scope, name: name || "tsrun" }));
-  return `\
+export const fishCompletion = (): string => `\
 # Completion of tsrun for fish, made from the definitions of its commands.
 
 # The options that the next word belongs to.
-set -g __tsrun_valued ${named.flatMap(valued).map(quoted).join(" ")}
+set -g __tsrun_valued ${scopes.flatMap(valued).map(quoted).join(" ")}
 
 ${FUNCTIONS}
 complete -c tsrun -f
-${[...named.flatMap(rules), ...commandRules("tsrun"), ...commandRules("help 0")].join("\n")}
+${scopes.flatMap(rules).join("\n")}
 `;
-}
 
 const quoted = (text: string): string => `'${text.replace(/[\\']/g, "\\$&")}'`;
 
@@ -31,38 +34,36 @@ function rules({ name, options, arguments: operands, passesOn }: Scope): string[
   const place = passesOn ? `${name} 0` : name;
   return [
     ...options.map((option) => rule(place, ...optionWords(option))),
-    ...(name === "tsrun" ? [] : operands).flatMap((kind, at) => {
-      const choices = offersOf(kind);
-      return choices === undefined ? [] : [rule(`${name} ${at}`, "-a", quoted(choices))];
-    }),
+    ...operands.flatMap((kind, at) => argumentRules(`${name} ${at}`, kind)),
   ];
 }
 
-function optionWords({ short, long, value, description }: DescribedOption): string[] {
+function argumentRules(place: string, kind: string): string[] {
+  if (kind === "command")
+    return commandScopes.map(({ name, summary }) => rule(place, "-a", name, "-d", quoted(summary)));
+  const offers = offersOf(kind);
+  return offers === undefined ? [] : [rule(place, "-a", quoted(offers))];
+}
+
+function optionWords(option: DescribedOption): string[] {
+  const { short, long, description } = option;
   const names = [...(short ? ["-s", short.slice(1)] : []), "-l", long.slice(2)];
-  return [...names, ...(value === undefined ? [] : valueWords(value)), "-d", quoted(description)];
+  return [...names, ...valueWords(option), "-d", quoted(description)];
 }
 
 /** -x: it has a value, and that is no file. */
-function valueWords(kind: string): string[] {
-  if (kind === "path") return ["-r", "-F"];
-  const offers = offersOf(kind);
+function valueWords({ value, choices }: DescribedOption): string[] {
+  if (value === undefined) return [];
+  if (value === "path") return ["-r", "-F"];
+  const offers = choices?.join(" ") ?? offersOf(value);
   return offers === undefined ? ["-x"] : ["-x", "-a", quoted(offers)];
 }
 
 function offersOf(kind: string): string | undefined {
   if (kind === "directory") return "(__fish_complete_directories)";
   if (kind === "container-id") return "(__tsrun_containers)";
-  if (kind === "signal") return signalNames.join(" ");
-  return kind.includes("|") ? kind.replaceAll("|", " ") : undefined;
+  return kind === "signal" ? signalNames.join(" ") : undefined;
 }
-
-const commandRules = (place: string): string[] => [
-  ...[...commands].map(([name, { summary }]) => rule(place, "-a", name, "-d", quoted(summary))),
-  ...(place === "tsrun"
-    ? [rule(place, "-a", "help", "-d", quoted("show the help of a command"))]
-    : []),
-];
 
 const FUNCTIONS = `\
 # What stands before the cursor's word: the command, how many arguments it has, and the words before it.

@@ -9,7 +9,7 @@ export interface DescribedOption extends OptionForm {
   description: string;
 }
 
-/** Something that has options: a command, or with the name "" the program before its command. */
+/** Something that has options: a command, or the program before its command. */
 export interface Scope {
   name: string;
   options: readonly DescribedOption[];
@@ -28,7 +28,7 @@ const HELP = described({ "-h, --help": "show help" });
 const VERSION = described({ "-v, --version": "print the version" });
 
 export const program: Scope = {
-  name: "",
+  name: "tsrun",
   options: [...described(globalOptions), ...VERSION, ...HELP],
   arguments: ["command"],
   passesOn: false,
@@ -43,11 +43,26 @@ export const scopeOf = (name: string, command: Command): Scope => ({
   passesOn: passesWordsOn(command),
 });
 
-/** The program, then each command. */
-export const scopes: readonly Scope[] = [
-  program,
-  ...[...commands].map(([name, command]) => scopeOf(name, command)),
+export interface CommandScope extends Scope {
+  summary: string;
+}
+
+/** Each command, and the one that the program has beside them. */
+export const commandScopes: readonly CommandScope[] = [
+  ...[...commands].map(([name, command]) => ({
+    ...scopeOf(name, command),
+    summary: command.summary,
+  })),
+  {
+    name: "help",
+    summary: "show the help of a command",
+    options: [],
+    arguments: ["command"],
+    passesOn: false,
+  },
 ];
+
+export const scopes: readonly Scope[] = [program, ...commandScopes];
 
 /** An option's spellings: `-b` and `--bundle`. */
 export const spellings = ({ short, long }: OptionForm): string[] =>

@@ -1,10 +1,9 @@
 /** Completion for zsh (zshcompsys(1), "_arguments"). */
-import { commands } from "../commands.ts";
 import {
+  type CommandScope,
+  commandScopes,
   type DescribedOption,
   program,
-  type Scope,
-  scopes,
   signalNames,
   spellings,
 } from "./words.ts";
@@ -28,8 +27,7 @@ ${indented(4, program.options.map(optionSpec))} \\
   call=("\${(@)call[1,position - CURRENT]}")
 
   case $words[1] in
-${scopes.flatMap(commandCase).join("\n")}
-    help) _arguments '1: :_tsrun_commands' ;;
+${commandScopes.map(commandCase).join("\n")}
   esac
 }
 
@@ -45,47 +43,46 @@ const quoted = (text: string): string => `'${text.replaceAll("'", "'\\''")}'`;
 /** Text within a specification, whose own characters these are. */
 const plain = (text: string): string => text.replace(/[\\[\]:]/g, "\\$&");
 
-function commandCase(scope: Scope): string[] {
-  if (scope === program) return [];
-  const specs = [...scope.options.map(optionSpec), ...argumentSpecs(scope)];
-  return [`    ${scope.name})`, `      _arguments -S -s \\\n${indented(8, specs)}`, "      ;;"];
-}
+const commandCase = (scope: CommandScope): string => `\
+    ${scope.name})
+      _arguments -S -s \\
+${indented(8, [...scope.options.map(optionSpec), ...argumentSpecs(scope)])}
+      ;;`;
 
 /** `-b+`: the value may follow in the same word; `--bundle=`: after an equals sign. */
 function optionSpec(option: DescribedOption): string {
-  const { short, long, value } = option;
+  const { short, long, value, choices } = option;
   const names = spellings(option);
   const shown = value === undefined ? names : [...(short ? [`${short}+`] : []), `${long}=`];
-  const text = `[${plain(option.description)}]${value === undefined ? "" : valueSpec(value)}`;
+  const text = `[${plain(option.description)}]${value === undefined ? "" : valueSpec(value, choices)}`;
   if (shown.length === 1) return quoted(`${shown[0]}${text}`);
   return `${quoted(`(${names.join(" ")})`)}{${shown.join(",")}}${quoted(text)}`;
 }
 
 /** What it is called, and what it is completed by. */
-const valueSpec = (kind: string): string =>
-  kind.includes("|")
-    ? `:value:(${kind.replaceAll("|", " ")})`
-    : `:${plain(kind)}:${actionOf(kind)}`;
+const valueSpec = (kind: string, choices?: readonly string[]): string =>
+  choices ? `:value:(${choices.join(" ")})` : `:${plain(kind)}:${actionOf(kind)}`;
 
 function actionOf(kind: string): string {
   if (kind === "path") return "_files";
   if (kind === "directory") return "_files -/";
+  if (kind === "command") return "_tsrun_commands";
   if (kind === "container-id") return "_tsrun_containers";
   return kind === "signal" ? `(${signalNames.join(" ")})` : " ";
 }
 
 /** (-): after it nothing is an option. */
-const argumentSpecs = ({ arguments: operands, passesOn }: Scope): string[] => [
+const argumentSpecs = ({ arguments: operands, passesOn }: CommandScope): string[] => [
   ...operands.map((kind, at) => quoted(`${passesOn ? "(-)" : ""}${at + 1}${valueSpec(kind)}`)),
   ...(passesOn ? [quoted("*:: : ")] : []),
 ];
 
-const described = [...commands].map(([name, { summary }]) => quoted(`${name}:${plain(summary)}`));
+const described = commandScopes.map(({ name, summary }) => quoted(`${name}:${plain(summary)}`));
 
 const FUNCTIONS = `\
 _tsrun_commands() {
   local -a commands=(
-${[...described, quoted("help:show the help of a command")].map((each) => `    ${each}`).join("\n")}
+${described.map((each) => `    ${each}`).join("\n")}
   )
   _describe -t commands command commands
 }
