@@ -104,6 +104,12 @@ export function setWindowSize(fd: number, { rows, columns }: WindowSize): void {
   );
 }
 
+/** Makes a terminal as large as another one, if that is one. */
+export function copyWindowSize(from: number, to: number): void {
+  const size = getWindowSize(from);
+  if (size) setWindowSize(to, size);
+}
+
 /** Unlocks a pty's other end and opens it by the master, with no path in between. */
 export function openPeer(master: number): number {
   check(syscall(SYS_ioctl, master, TIOCSPTLCK, new Int32Array([0])), "ioctl(TIOCSPTLCK)", master);

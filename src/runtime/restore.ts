@@ -10,8 +10,7 @@ import { close, open, openPath, using } from "../linux/fs.ts";
 import { visitNamespace } from "../linux/namespaces.ts";
 import { setLinkUp } from "../linux/net.ts";
 import { cgroupOf } from "../linux/proc.ts";
-import { becomeSubreaper, type Child, pidfdOpen } from "../linux/process.ts";
-import { blockSignals } from "../linux/signals.ts";
+import { type Child, pidfdOpen } from "../linux/process.ts";
 import { openBundle } from "./bundle.ts";
 import { checkMachine } from "./checks.ts";
 import type { Construction } from "./construction.ts";
@@ -33,7 +32,7 @@ import { announceRestored } from "./notifySocket.ts";
 import { writePidFile } from "./pidFile.ts";
 import { chooseCgroup, limit, placeInCgroup } from "./placement.ts";
 import { identityOf } from "./process.ts";
-import { attend } from "./run.ts";
+import { attend, prepareToAttend } from "./run.ts";
 import { completeStart } from "./start.ts";
 import { makeDirectories, StateDirectory } from "./store.ts";
 import { readStreamKeys } from "./streamKeys.ts";
@@ -58,11 +57,7 @@ const LOG = "restore.log";
 
 /** Returns the exit status: the process's in the foreground (128 + n if signal n killed it), 0 when detached. */
 export function restore(context: Context, options: RestoreOptions): number {
-  // Signals that come from now on are for the container; they wait until there is one.
-  if (!options.detach) {
-    blockSignals();
-    if (options.subreaper) becomeSubreaper();
-  }
+  if (!options.detach) prepareToAttend(options);
   const restored = bringBack(context, options);
   completeStart(context, restored.directory, restored.state);
   if (context.notifySocket) announceRestored(context, restored.state, !options.detach);

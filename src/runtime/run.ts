@@ -12,11 +12,7 @@ import { StateDirectory } from "./store.ts";
 
 /** Returns the exit status: the process's in the foreground (128 + n if signal n killed it), 0 when detached. */
 export function run(context: Context, options: RunOptions): number {
-  // Signals that come from now on are for the container; they wait until there is one.
-  if (!options.detach) {
-    blockSignals();
-    if (options.subreaper) becomeSubreaper();
-  }
+  if (!options.detach) prepareToAttend(options);
   const launched = launch(context, options, !options.detach);
   let readiness: Readiness | undefined;
   try {
@@ -34,6 +30,12 @@ export function run(context: Context, options: RunOptions): number {
     return 0;
   }
   return attend(context, launched, { readiness, keep: options.keep });
+}
+
+/** Signals that come from now on are for the container; they wait until there is one. */
+export function prepareToAttend({ subreaper }: Pick<RunOptions, "subreaper">): void {
+  blockSignals();
+  if (subreaper) becomeSubreaper();
 }
 
 /** Waits in the foreground until the container's process has ended, deletes it, and returns its exit status. */

@@ -19,9 +19,15 @@ import { unless } from "../linux/errno.ts";
 import { fcntl } from "../linux/fs.ts";
 import { type Child, type Ending, getpid, reapUpTo, sendSignal, wait } from "../linux/process.ts";
 import { openSignals, poll, readSignal, type Watched } from "../linux/signals.ts";
-import { awaitForeground, getTermios, rawTermios, setTermios, type Termios } from "../linux/tty.ts";
+import {
+  awaitForeground,
+  copyWindowSize,
+  getTermios,
+  rawTermios,
+  setTermios,
+  type Termios,
+} from "../linux/tty.ts";
 import type { Readiness } from "./notifySocket.ts";
-import { copyWindowSize } from "./terminal.ts";
 
 /**
  * Waits until the process has ended. `terminal` is the master of its terminal, if it has one; `readiness` is passed on, if
@@ -89,7 +95,7 @@ class ShownTerminal {
   }
 
   resize(): void {
-    copyWindowSize(this.#master);
+    copyWindowSize(0, this.#master);
   }
 
   /** A terminal that has hung up has nothing to restore. */

@@ -4,7 +4,7 @@ import { doing, Failure } from "../failure.ts";
 import { close, using } from "../linux/fs.ts";
 import { connectTo, send } from "../linux/socket.ts";
 import { encode } from "../linux/text.ts";
-import { getWindowSize, setWindowSize } from "../linux/tty.ts";
+import { copyWindowSize } from "../linux/tty.ts";
 
 /** A terminal needs somebody at its other end, and a console socket needs a terminal. */
 export function checkTerminal(
@@ -34,7 +34,7 @@ export function passTerminal(
   master: number,
 ): number | undefined {
   if (consoleSocket === undefined) {
-    copyWindowSize(master);
+    copyWindowSize(0, master);
     return master;
   }
   doing(`sending the terminal to the console socket ${consoleSocket}`, undefined, () =>
@@ -44,10 +44,4 @@ export function passTerminal(
   );
   close(master);
   return undefined;
-}
-
-/** Makes a container's terminal as large as the caller's, where the caller has one. */
-export function copyWindowSize(master: number): void {
-  const size = getWindowSize(0);
-  if (size) setWindowSize(master, size);
 }
