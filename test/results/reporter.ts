@@ -8,7 +8,8 @@ export default async function* reporter(events: AsyncIterable<TestEvent>): Async
     // A test begins before those within it, and ends after them.
     if (type === "test:start") names.splice(data.nesting, names.length, data.name);
     if (type !== "test:pass" && type !== "test:fail") continue;
-    if (data.details.type === "suite") continue;
+    // A suite is told by its tests, unless it was left out whole.
+    if (data.details.type === "suite" && data.skip === undefined) continue;
     const file = data.file?.replace(/^.*\/(test\/.*)\.[jt]s$/, "$1");
     const path = [file, ...names.slice(0, data.nesting), data.name];
     const seconds = data.details.duration_ms / 1000;

@@ -81,7 +81,9 @@ describe("a container", () => {
     seen["stopped"] = podman.output(
       ...["inspect", "--format", "{{.State.Status}} {{.State.ExitCode}}", name],
     );
+    seen["said"] = podman.output("logs", "--tail=1", name);
     podman.output("restart", name);
+    seen["restarted"] = podman.output("inspect", "--format={{.State.Status}}", name);
     podman.output("kill", "--signal=KILL", name);
     seen["killed"] = podman.output("wait", name);
     return seen;
