@@ -112,6 +112,11 @@ export function alike(
   });
 }
 
+/** What runc cannot do. */
+export function alone(name: string, scenario: () => void): void {
+  test(name, wholeWithCriu(), () => leavesNothing(scenario));
+}
+
 export const procFile = (pid: number, name: string): string =>
   readFileSync(`/proc/${pid}/${name}`, "utf8");
 
