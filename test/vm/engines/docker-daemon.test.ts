@@ -3,15 +3,17 @@ import assert from "node:assert/strict";
 import { existsSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from "node:fs";
 import { after, before, describe, test } from "node:test";
 import { eventually } from "../../integration/harness/waiting.ts";
-import { output } from "./calls.ts";
+import { call, output } from "./calls.ts";
 import {
   becomes,
   configure,
   docker,
   inspect,
   lines,
+  ran,
   remove,
   restartDaemon,
+  script,
   startDocker,
   stopDocker,
   withContainer,
@@ -50,7 +52,8 @@ describe("Docker's daemon", onlyWhole, () => {
       becomes(name, "{{.State.Status}}", "exited");
       const state = stateOf(name);
       eventually("its process has ended", () => !existsSync(`/proc/${running}`));
-      docker("start", name);
+      // containerd tells of the end before it has removed the folder that a new shim needs.
+      eventually("it starts again", () => call(["docker", "start", name]).status === 0);
       return [state, docker("exec", name, "echo", "here")];
     }),
   );
@@ -92,3 +95,50 @@ describe("Docker's daemon", onlyWhole, () => {
     }
   });
 });
+
+const otherwise: Record<string, Record<string, unknown>> = {
+  "with cgroupfs as its driver": { "exec-opts": ["native.cgroupdriver=cgroupfs"] },
+  "with user namespaces": { "userns-remap": "default" },
+};
+for (const [how, options] of Object.entries(otherwise))
+  describe(`Docker's daemon, ${how},`, onlyWhole, () => {
+    before(() => startDocker("Docker", options));
+    after(() => stopDocker());
+
+    const limits = ["--memory", "64m", "--pids-limit", "50", "--cpus", "0.5", "--read-only"];
+    const LOOK = script(
+      "id; cat /proc/self/uid_map /proc/self/cgroup",
+      "cd /sys/fs/cgroup && cat memory.max pids.max cpu.max",
+      "stat -c '%n %a %u:%g' /proc/1 /etc/hosts /dev/console /dev/null /dev/shm /tmp",
+      "grep Cap /proc/self/status; echo >/dev/null; echo >/file",
+      "mount -t tmpfs tmpfs /mnt; hostname other",
+    );
+
+    alike("has containers with limits, entered and changed", (runtime) =>
+      withContainer(runtime, "other", limits, ["sleep", "600"], (name) => {
+        const id = inspect(name, "{{.Id}}");
+        const group = readFileSync(`/proc/${inspect(name, "{{.State.Pid}}")}/cgroup`, "utf8");
+        docker("update", "--memory", "32m", "--memory-swap", "64m", name);
+        return {
+          group: group.replaceAll(id, "ID"),
+          seen: docker("exec", name, "sh", "-c", `exec 2>&1; ${LOOK}; true`),
+          driver: docker("info", "--format", "{{.CgroupDriver}} {{json .SecurityOptions}}"),
+        };
+      }),
+    );
+
+    alike("has a terminal and a volume for a container", (runtime) => {
+      const volume = ["--volume", "kept:/kept", "--network", "none"];
+      const terminal = ["-t", ...volume];
+      const first = ran(
+        runtime,
+        terminal,
+        "sh",
+        "-c",
+        "tty; stat -c %u $(tty); echo 1 >/kept/file",
+      );
+      const second = ran(runtime, volume, "sh", "-c", "stat -c %u /kept/file; rm /kept/file");
+      docker("volume", "rm", "kept");
+      return [first, second];
+    });
+  });
