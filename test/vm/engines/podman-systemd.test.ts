@@ -79,7 +79,8 @@ describe("Podman and systemd", onlyWhole, () => {
   before(() => {
     mkdirSync(folder);
     setUp(folder);
-    output(["podman", "load", "--input", debianImage(folder)]);
+    // Some 200 MB.
+    output(["podman", "load", "--input", debianImage(folder)], { deadline: 900 });
   });
   after(() => {
     tearDown(["podman"]);
@@ -105,7 +106,7 @@ describe("Podman and systemd", onlyWhole, () => {
         failed: inside("systemctl", "list-units", "--failed", "--plain", "--no-legend").stdout,
         controllers: inside("cat", "/sys/fs/cgroup/cgroup.controllers").stdout,
         memory: inside("cat", "/sys/fs/cgroup/memory.max").stdout,
-        scope: [scope.status, scope.stdout.replace(/run-\w+\.service/, "run.service")],
+        scope: [scope.status, scope.stdout.replace(/run-[\w-]+\.service/, "run.service")],
         container: inside("cat", "/run/host/container-manager", "/run/systemd/container").stdout,
       };
       assert.equal(seen.first, "systemd\n");
