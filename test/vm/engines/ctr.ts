@@ -132,9 +132,9 @@ export const containers = (): string[] =>
 
 /** Ends and deletes whatever is there. */
 export function removeAll(): void {
-  for (const name of containers()) {
-    // A container need not have a task.
-    call(["ctr", "task", "delete", "--force", name]);
-    output(["ctr", "container", "delete", name]);
-  }
+  // A container need not have a task.
+  const tasks = [...statuses().keys()];
+  if (tasks.length > 0) output(["ctr", "task", "delete", "--force", ...tasks]);
+  const names = containers();
+  if (names.length > 0) output(["ctr", "container", "delete", ...names]);
 }
