@@ -95,7 +95,7 @@ async function runIn(machine: number, files: readonly string[]): Promise<Ending>
     results: join(RESULTS, String(machine)),
     terminal: false,
     output: machine === 0 ? process.stdout : held,
-    deadline: values.all ? 10_800 : 3300,
+    deadline: values.all ? 21_600 : 3300,
   });
   held.show();
   if ("failure" in ending) console.error(ending.failure);
