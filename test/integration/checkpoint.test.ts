@@ -4,6 +4,7 @@ import { spawn, spawnSync } from "node:child_process";
 import {
   chmodSync,
   existsSync,
+  mkdirSync,
   readFileSync,
   readlinkSync,
   statSync,
@@ -285,6 +286,8 @@ for (const [whose, first] of [
         config.linux.uidMappings = ids;
         config.linux.gidMappings = ids;
       });
+      // The host's root owns the root filesystem, not the container's.
+      mkdirSync(join(container.rootfs, "vol"));
       chmodSync(container.volume, 0o777);
       comesBack(container);
     });
