@@ -10,10 +10,10 @@ export function pause(milliseconds: number): void {
 export const patience: number = process.env["TSRUN_TEST_GUEST"] === "1" ? 10 : 1;
 
 /** How long what is waited for may take, in milliseconds. */
-const LIMIT_MS = 5000 * patience;
+const LIMIT_MS = 10_000 * patience;
 
 /**
- * Waits up to 5 s, times `patience`, until `condition` holds, and fails with `what`, told then, when it never does. By the
+ * Waits up to 10 s, times `patience`, until `condition` holds, and fails with `what`, told then, when it never does. By the
  * clock: where looking takes a process, it may take a second.
  */
 export function eventually(what: string | (() => string), condition: () => boolean): void {
