@@ -12,6 +12,7 @@ import { mountInfo } from "../linux/proc.ts";
 import type { Context } from "./context.ts";
 import { removeLocked } from "./delete.ts";
 import { dumpedMounts, dumpedNamespaces, hostMounts, plannedMounts } from "./externals.ts";
+import { letRootSearch } from "./imageAccess.ts";
 import {
   closePlaces,
   commonOptions,
@@ -56,9 +57,10 @@ export function checkpoint(context: Context, id: string, options: CheckpointOpti
   doing(`checkpointing the container ${id}`, undefined, () => {
     if (!state || (status !== "running" && status !== "paused"))
       throw new Failure(`it is ${status}, not running or paused`);
-    makeImageDirectories(options);
+    const isNew = makeImageDirectories(options);
     const places = openPlaces(options, LOG);
     try {
+      if (isNew && state.process) letRootSearch(places.images, state.process.pid);
       // The bundle's may be another one by now.
       dump(context, state, directory.keptConfig(), options, places);
     } finally {
@@ -69,14 +71,18 @@ export function checkpoint(context: Context, id: string, options: CheckpointOpti
   else removeLocked(context, directory, state);
 }
 
-/** Images hold all that was in the container's memory: what is made for them is for root only. */
+/**
+ * Images hold all that was in the container's memory: what is made for them is for root only. Returns whether theirs was
+ * made.
+ */
 function makeImageDirectories({
   imagePath,
   workPath,
   parentPath,
-}: ImageOptions & { parentPath: string | undefined }): void {
-  for (const path of [imagePath, workPath]) if (path !== undefined) makeDirectories(path);
-  if (parentPath === undefined) return;
+}: ImageOptions & { parentPath: string | undefined }): boolean {
+  const isNew = makeDirectories(imagePath);
+  if (workPath !== undefined) makeDirectories(workPath);
+  if (parentPath === undefined) return isNew;
   if (parentPath.startsWith("/"))
     throw new Failure(`--parent-path ${parentPath} must be relative to the images' directory`);
   doing("opening --parent-path, which is relative to the images' directory", undefined, () =>
@@ -84,6 +90,7 @@ function makeImageDirectories({
       close(openAt(images, parentPath, O_RDONLY | O_DIRECTORY)),
     ),
   );
+  return isNew;
 }
 
 function dump(

@@ -17,6 +17,7 @@ import type { Construction } from "./construction.ts";
 import type { Context } from "./context.ts";
 import { sealRestored, withCriuRoot } from "./criuRoot.ts";
 import { hostMounts, plannedMounts, restoredMounts, restoredNamespaces } from "./externals.ts";
+import { checkRootSearches } from "./imageAccess.ts";
 import {
   closePlaces,
   commonOptions,
@@ -117,6 +118,7 @@ function construct(
     const inherited = joined.keyed.map(({ fd }) => fd);
     // Where criu works it also mounts: that is only possible in its own mount namespace.
     const places = openPlaces(options, LOG);
+    checkRootSearches(places.images, options.imagePath, bundle.config);
     return [startCriu(construction, cgroup, inherited), places];
   });
   const restoration: Restoration = { construction, plans };

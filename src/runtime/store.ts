@@ -384,15 +384,16 @@ const rootRemedy = (cause: unknown): string | undefined =>
 
 const openRoot = (root: string): number => open(root, O_RDONLY | O_DIRECTORY);
 
-/** mkdir -p; what is made is for the owner only. */
-export function makeDirectories(path: string): void {
+/** mkdir -p; what is made is for the owner only. Returns whether it was. */
+export function makeDirectories(path: string): boolean {
   try {
     mkdirAt(AT_FDCWD, path, DIRECTORY_MODE);
+    return true;
   } catch (error) {
-    if (isErrno(error, EEXIST)) return;
+    if (isErrno(error, EEXIST)) return false;
     const parent = path.slice(0, path.lastIndexOf("/"));
     if (!isErrno(error, ENOENT) || parent === "") throw error;
     makeDirectories(parent);
-    makeDirectories(path);
+    return makeDirectories(path);
   }
 }

@@ -4,6 +4,7 @@ import { chmodSync, copyFileSync, existsSync, mkdirSync, statSync, writeFileSync
 import { join } from "node:path";
 import { test } from "node:test";
 import { makeBundle, newFolder, shellBundle, WAITS } from "./harness/bundle.ts";
+import { HOST_UID } from "./harness/config.ts";
 import { becomes, failed, succeeded } from "./harness/expect.ts";
 import { leavesNothing, nothingIsLeftAtTheEnd } from "./harness/leftovers.ts";
 import { newId, tsrun } from "./harness/runtime.ts";
@@ -219,6 +220,44 @@ test("a user is refused: criu needs the machine's root", () => {
         .call(["--root", join(bundle, "state"), ...args], { cwd: bundle }),
       /saving and restoring processes takes the machine's root/,
     );
+});
+
+test("the root of a user namespace may search the directory of its images, or it is said how", () => {
+  const bundle = shellBundle(WAITS, {
+    edit: ({ linux }) => {
+      linux.namespaces.push({ type: "user" });
+      linux.uidMappings = [{ containerID: 0, hostID: HOST_UID, size: 1000 }];
+      linux.gidMappings = [{ containerID: 0, hostID: HOST_UID + 1, size: 1000 }];
+    },
+  });
+  const id = newId();
+  const made = images();
+  const theirs = newFolder("images");
+  leavesNothing(() => {
+    succeeded(tsrun.call(["run", "--detach", "-b", bundle.path, id]), "run");
+    for (const path of [made, theirs]) {
+      const env = { PATH: newFolder("empty") };
+      failed(tsrun.call(["checkpoint", "--image-path", path, id], { env }), /no criu in PATH/);
+    }
+    succeeded(tsrun.call(["delete", "--force", id]), "delete --force");
+  });
+  const { mode, gid } = statSync(made);
+  assert.deepEqual([mode & 0o777, gid], [0o710, HOST_UID + 1]);
+  assert.equal(statSync(theirs).mode & 0o777, 0o755, "a directory that was there is left alone");
+
+  const restore = () =>
+    tsrun.call(["restore", "-b", bundle.path, "--image-path", made, id], {
+      env: { PATH: newFolder("empty") },
+    });
+  writeFileSync(join(made, "descriptors.json"), '["/dev/null","/dev/null","/dev/null"]');
+  failed(restore(), /no criu in PATH/);
+  chmodSync(made, 0o700);
+  failed(
+    restore(),
+    new RegExp(`the host's user ${HOST_UID}, may not search the directory of the images, ${made}`),
+    new RegExp(`chgrp ${HOST_UID + 1} ${made} && chmod g\\+x ${made}`),
+    /\/linux\/uidMappings/,
+  );
 });
 
 test("options with values that cannot be meant are refused", () => {
