@@ -6,32 +6,15 @@ import {
   MOUNT_ATTR_NOEXEC,
   MOUNT_ATTR_NOSUID,
   MOUNT_ATTR_RDONLY,
-  O_NOFOLLOW,
   O_PATH,
-  S_IFCHR,
-  S_IFMT,
 } from "#abi";
 import { doing, Failure } from "../failure.ts";
 import { isErrno } from "../linux/errno.ts";
-import { close, findInRoot, openInRoot, stat, using } from "../linux/fs.ts";
+import { close, findInRoot, using } from "../linux/fs.ts";
 import { attachMount, cloneMount, createMount, setMountAttributes } from "../linux/mount.ts";
 import { cleanPath } from "../linux/path.ts";
 import { isDirectory } from "./inRoot.ts";
-
-/**
- * The container's own /dev/null, for covering files with it. Whatever else stands there is refused (CVE-2025-31133); the
- * host's would let a container's root change the mode of a file of the host.
- */
-function openNull(root: number): number {
-  const fd = openInRoot(root, "/dev/null", O_PATH | O_NOFOLLOW);
-  if (!isNull(fd)) throw new Failure("the container's /dev/null is not the null device (1, 3)");
-  return fd;
-}
-
-function isNull(fd: number): boolean {
-  const { mode, rdev } = stat(fd);
-  return (mode & S_IFMT) === S_IFCHR && rdev.major === 1 && rdev.minor === 3;
-}
+import { openNull } from "./nullDevice.ts";
 
 /**
  * What a path names, as the container will see it; undefined if there is nothing. Magic links of /proc are refused. A

@@ -32,6 +32,7 @@ import { environmentOf } from "./environment.ts";
 import { executionFailure, findExecutable } from "./executable.ts";
 import { applyRlimits, becomeUser, giveStandardStreams, isStream } from "./identity.ts";
 import type { Labels } from "./labels.ts";
+import { replaceNullStreams } from "./nullDevice.ts";
 
 /** What was decided of the program and of how it runs. */
 export interface ProcessPlan {
@@ -83,6 +84,7 @@ export function becomeProcess(
       joinSessionKeyring(keyring),
     );
   if (terminal) load(import("./console.ts")).adoptTerminal(terminal);
+  else replaceNullStreams(root);
   giveStandardStreams(user.uid, isStream);
   setPersonality(linux);
   if (linux.memoryPolicy) load(import("./memoryPolicy.ts")).applyMemoryPolicy(linux.memoryPolicy);

@@ -4,7 +4,7 @@ import { execFileSync } from "node:child_process";
 import { chmodSync, chownSync, mkdirSync, statSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { test } from "node:test";
-import { newFolder, shellBundle } from "./harness/bundle.ts";
+import { newFolder, shellBundle, WAITS } from "./harness/bundle.ts";
 import { addUserNamespace, type Config, HOST_UID } from "./harness/config.ts";
 import { succeeded } from "./harness/expect.ts";
 import { nothingIsLeftAtTheEnd } from "./harness/leftovers.ts";
@@ -92,3 +92,38 @@ for (const [where, edit, host] of PLACES) {
     assert.equal(owner, `${isOwn ? UID : 0}\n`);
   });
 }
+
+/** Tells whether the standard input is in a mount of the container's, and open for reading and writing. */
+const IS_OWN = `id=$(sed -n 's/^mnt_id:.//p' /proc/self/fdinfo/0)
+  grep -q "^$id " /proc/self/mountinfo && sed -n 's/^flags:.*\\(.\\)$/\\1/p' /proc/self/fdinfo/0`;
+const nullInput = inShell('exec "$@" < /dev/null');
+
+for (const [where, edit] of PLACES)
+  test(`the host’s null device becomes the container’s${where}`, () => {
+    assert.equal(run(IS_OWN, edit, nullInput), "2\n");
+  });
+
+test("so it does in an exec; what stands in its place is not waited for", () => {
+  const { path } = shellBundle(WAITS, {
+    edit: ({ process }) => {
+      const both = ["CAP_FOWNER", "CAP_MKNOD"];
+      process.capabilities = { bounding: both, effective: both, permitted: both };
+    },
+  });
+  const id = newId();
+  const exec = (script: string): string =>
+    succeeded(nullInput.call(["exec", id, "sh", "-c", script])).stdout;
+  succeeded(tsrun.call(["run", "--detach", "--bundle", path, id]));
+  try {
+    const { mode } = statSync("/dev/null");
+    assert.equal(exec(IS_OWN), "2\n");
+    exec("chmod 600 /proc/self/fd/0");
+    assert.equal(statSync("/dev/null").mode, mode);
+    for (const replacement of ["mkfifo /dev/null", "ln -s /dev/zero /dev/null", "true"]) {
+      exec(`rm -f /dev/null; busybox ${replacement}`);
+      assert.equal(exec("echo here; cat"), "here\n");
+    }
+  } finally {
+    succeeded(tsrun.call(["delete", "--force", id]));
+  }
+});
