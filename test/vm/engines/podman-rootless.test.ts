@@ -82,10 +82,14 @@ const inspected: Record<string, { options: string[]; look: string[] }> = {
   "--network=host --pid=host": {
     options: ["--network=host", "--pid=host"],
     look: [
-      "awk '$5 ~ \"^/sys$\" { print $5, $6 }' /proc/self/mountinfo; cd /proc/self/ns; readlink net pid",
+      "awk '$5 ~ \"^/sys$\" { print $5, $6 }' /proc/self/mountinfo; cd /proc/self/ns; readlink net; readlink pid",
     ],
   },
-  "--network=pasta": { options: ["--network=pasta"], look: ["ip -o link | cut -d: -f2"] },
+  // The machine's network has no routes that pasta could copy.
+  "--network=pasta": {
+    options: ["--network=pasta:-a,10.9.0.2,-n,24,-g,10.9.0.1"],
+    look: ["ip -o link | cut -d: -f2; ip -o -4 address show | grep -o 'inet [0-9.]*'"],
+  },
   "--network=slirp4netns": {
     options: ["--network=slirp4netns"],
     look: ["ip -o link | cut -d: -f2; cat /proc/self/mountinfo | grep -c ' /sys '"],
