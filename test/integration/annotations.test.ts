@@ -100,8 +100,9 @@ test("what hooks write goes to the files that are named for it, as under crun", 
     const { path } = makeBundle(["true"], {
       edit: (config) => {
         config.annotations = { "run.oci.hooks.stdout": out, "run.oci.hooks.stderr": err };
+        // crun fails where a hook ends before it has been told the state.
         config.hooks = Object.fromEntries(
-          HOOK_KINDS.map((kind) => [kind, [says(`echo ${kind}; echo ${kind} >&2`)]]),
+          HOOK_KINDS.map((kind) => [kind, [says(`read -r state; echo ${kind}; echo ${kind} >&2`)]]),
         );
       },
     });
