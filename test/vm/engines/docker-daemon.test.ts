@@ -25,9 +25,20 @@ import { onlyWhole } from "./whole.ts";
 const OPTIONS = { "live-restore": true, experimental: true };
 const COUNTER = ["sh", "-c", "i=0; while :; do i=$((i + 1)); echo $i; sleep 1; done"];
 
+/** Emulated, clearing away takes longer than the five seconds that containerd gives it. */
+const CONTAINERD = "/etc/containerd/config.toml";
+const PATIENCE = '[timeouts]\n"io.containerd.timeout.shim.cleanup" = "240s"\n';
+
 describe("Docker's daemon", onlyWhole, () => {
-  before(() => startDocker("Docker", OPTIONS));
-  after(() => stopDocker());
+  const packaged = readFileSync(CONTAINERD, "utf8");
+  before(() => {
+    writeFileSync(CONTAINERD, `${packaged}\n${PATIENCE}`);
+    startDocker("Docker", OPTIONS);
+  });
+  after(() => {
+    stopDocker();
+    writeFileSync(CONTAINERD, packaged);
+  });
 
   const processOf = (name: string): number => Number(inspect(name, "{{.State.Pid}}"));
   const stateOf = (name: string): string => inspect(name, "{{.State.Status}} {{.State.ExitCode}}");

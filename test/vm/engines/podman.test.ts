@@ -1,6 +1,14 @@
 /** Podman, as root, with the configuration of docs/engines.md. */
 import assert from "node:assert/strict";
-import { mkdirSync, mkdtempSync, readFileSync, readlinkSync, rmSync, writeFileSync } from "node:fs";
+import {
+  appendFileSync,
+  mkdirSync,
+  mkdtempSync,
+  readFileSync,
+  readlinkSync,
+  rmSync,
+  writeFileSync,
+} from "node:fs";
 import { join } from "node:path";
 import { after, before, describe, test } from "node:test";
 import { Pty } from "../../integration/harness/pty.ts";
@@ -11,9 +19,19 @@ import { alike, tsrun } from "./runtimes.ts";
 import { onlyWhole } from "./whole.ts";
 
 const folder = mkdtempSync("/var/tmp/podman-");
-before(() => setUp(folder));
+/** Whose ids --userns=auto takes, and which. */
+const SUBORDINATES = "containers:10000000:65536\n";
+const files = ["/etc/subuid", "/etc/subgid"].map((path) => ({
+  path,
+  content: readFileSync(path, "utf8"),
+}));
+before(() => {
+  for (const { path } of files) appendFileSync(path, SUBORDINATES);
+  setUp(folder);
+});
 after(() => {
   tearDown(["podman"]);
+  for (const { path, content } of files) writeFileSync(path, content);
   rmSync(folder, { recursive: true });
 });
 
@@ -208,7 +226,7 @@ describe("an option", () => {
       options: ["--network=host", "--pid=host", "--ipc=host", "--uts=host", "--cgroupns=host"],
       look: [
         "test $(ps | wc -l) -gt 20 && echo many; hostname",
-        "cd /proc/self/ns; readlink cgroup ipc net pid uts",
+        "cd /proc/self/ns; for kind in cgroup ipc net pid uts; do readlink $kind; done",
       ],
     },
     "--volume": {
@@ -223,7 +241,7 @@ describe("an option", () => {
       ],
       look: [
         "cat /bound/file; touch /bound/x; touch /named/x && stat -c %u /named /named/x; df -k /tmpfs | tail -1",
-        'awk \'$5 ~ "^/(bound|rw|named|tmpfs|over|null)" { print $5, $6, $7 ~ ":" }\' /proc/self/mountinfo',
+        'awk \'$5 ~ "^/(bound|rw|named|tmpfs|over|null)" { print $5, $6, $7 ~ ":" }\' /proc/self/mountinfo | sort',
         "stat -c '%n %F' /dev/fuse /null",
       ],
     },
@@ -328,37 +346,27 @@ describe("with one container", () => {
     "others share namespaces, in a pod and by name",
     (runtime) => {
       const podman = rootful(runtime);
+      const start = (name: string, ...options: string[]) =>
+        podman.output("run", "--detach", "--name", name, ...options, ...busybox("sleep", "1000"));
+      const shared = (...names: string[]) => {
+        const [one, other] = names.map((name) => namespaces(podman, name));
+        return Object.keys(one as object).filter((kind) => one?.[kind] === other?.[kind]);
+      };
+      const pod = ["--name=pod", "--share=net,ipc,uts,pid", ...ALONE, "--hostname=together"];
       try {
-        podman.output(
-          "pod",
-          "create",
-          "--name=pod",
-          "--share=net,ipc,uts,pid",
-          ...ALONE,
-          "--hostname=together",
-        );
-        podman.output("run", "--detach", "--pod=pod", "--name=first", ...busybox("sleep", "1000"));
-        podman.output(
-          "run",
-          "--detach",
-          "--name=second",
-          "--network=container:first",
-          "--pid=container:first",
-          ...busybox("sleep", "1000"),
-        );
-        const [first, second] = ["first", "second"].map((name) => namespaces(podman, name));
-        const equal = Object.keys(first as object).filter(
-          (kind) => first?.[kind] === second?.[kind],
-        );
-        const seen = podman.output("top", "second", "args").split("\n").sort();
-        podman.output("rm", "--force", "--time=0", "second");
+        podman.output("pod", "create", ...pod);
+        for (const name of ["first", "second"]) start(name, "--pod=pod");
+        start("third", ...ALONE);
+        start("fourth", "--network=container:third", "--pid=container:third");
+        const equal = [shared("first", "second"), shared("third", "fourth")];
+        const seen = podman.output("top", "fourth", "args").split("\n").sort();
         podman.output("pod", "pause", "pod");
         const paused = podman.output("pod", "ps", "--format={{.Status}}");
         podman.output("pod", "unpause", "pod");
         podman.output("pod", "stop", "--time=0", "pod");
         return { equal, seen, paused, stopped: podman.output("pod", "ps", "--format={{.Status}}") };
       } finally {
-        podman.call("rm", "--force", "--time=0", "second");
+        podman.call("rm", "--force", "--time=0", "fourth", "third");
         podman.call("pod", "rm", "--force", "--time=0", "pod");
       }
     },
