@@ -366,7 +366,7 @@ describe("with one container", () => {
         podman.output("pod", "stop", "--time=0", "pod");
         return { equal, seen, paused, stopped: podman.output("pod", "ps", "--format={{.Status}}") };
       } finally {
-        podman.call("rm", "--force", "--time=0", "fourth", "third");
+        podman.call("rm", "--force", "--depend", "--time=0", "third");
         podman.call("pod", "rm", "--force", "--time=0", "pod");
       }
     },
