@@ -134,7 +134,8 @@ export const containers = (): string[] =>
 export function removeAll(): void {
   // A container need not have a task.
   const tasks = [...statuses().keys()];
-  if (tasks.length > 0) output(["ctr", "task", "delete", "--force", ...tasks]);
+  const deadline = 1200;
+  if (tasks.length > 0) output(["ctr", "task", "delete", "--force", ...tasks], { deadline });
   const names = containers();
-  if (names.length > 0) output(["ctr", "container", "delete", ...names]);
+  if (names.length > 0) output(["ctr", "container", "delete", ...names], { deadline });
 }
