@@ -57,7 +57,10 @@ export function checkpoint(context: Context, id: string, options: CheckpointOpti
   doing(`checkpointing the container ${id}`, undefined, () => {
     if (!state || (status !== "running" && status !== "paused"))
       throw new Failure(`it is ${status}, not running or paused`);
-    const isNew = makeImageDirectories(options);
+    // Images hold all that was in the container's memory: what is made for them is for root only.
+    const isNew = makeDirectories(options.imagePath);
+    if (options.workPath !== undefined) makeDirectories(options.workPath);
+    checkParentPath(options);
     const places = openPlaces(options, LOG);
     try {
       if (isNew && state.process) letRootSearch(places.images, state.process.pid);
@@ -71,18 +74,8 @@ export function checkpoint(context: Context, id: string, options: CheckpointOpti
   else removeLocked(context, directory, state);
 }
 
-/**
- * Images hold all that was in the container's memory: what is made for them is for root only. Returns whether theirs was
- * made.
- */
-function makeImageDirectories({
-  imagePath,
-  workPath,
-  parentPath,
-}: ImageOptions & { parentPath: string | undefined }): boolean {
-  const isNew = makeDirectories(imagePath);
-  if (workPath !== undefined) makeDirectories(workPath);
-  if (parentPath === undefined) return isNew;
+function checkParentPath({ imagePath, parentPath }: CheckpointOptions): void {
+  if (parentPath === undefined) return;
   if (parentPath.startsWith("/"))
     throw new Failure(`--parent-path ${parentPath} must be relative to the images' directory`);
   doing("opening --parent-path, which is relative to the images' directory", undefined, () =>
@@ -90,7 +83,6 @@ function makeImageDirectories({
       close(openAt(images, parentPath, O_RDONLY | O_DIRECTORY)),
     ),
   );
-  return isNew;
 }
 
 function dump(
