@@ -7,6 +7,7 @@ import { call, output } from "./calls.ts";
 import {
   becomes,
   configure,
+  type DaemonOptions,
   docker,
   inspect,
   lines,
@@ -107,7 +108,7 @@ describe("Docker's daemon", onlyWhole, () => {
   });
 });
 
-const otherwise: Record<string, Record<string, unknown>> = {
+const otherwise: Record<string, DaemonOptions> = {
   "with cgroupfs as its driver": { "exec-opts": ["native.cgroupdriver=cgroupfs"] },
   "with user namespaces": { "userns-remap": "default" },
 };
