@@ -10,6 +10,18 @@ export interface Result {
   reason?: string;
 }
 
+const SEPARATOR = " › ";
+
+/** Names a test. */
+export function testName(file: string | undefined, names: readonly string[]): string {
+  return [file, ...names].join(SEPARATOR);
+}
+
+/** The test file of which a result tells: its path in the repository, without the extension. */
+export function fileOf(test: string): string {
+  return test.split(SEPARATOR)[0] as string;
+}
+
 /** The results of a run, or nothing where it has left none. */
 export function resultsOf(file: string): Result[] {
   if (!existsSync(file)) return [];

@@ -2,9 +2,9 @@
  * summary.ts [--complete]
  *
  * Says how many tests ran where, of the runs that have left their results under build/, and which ran
- * nowhere. With --complete, a test that ran nowhere is a failure.
+ * nowhere; at the end, what failed. With --complete, a test that ran nowhere is a failure.
  */
-import { existsSync, readdirSync } from "node:fs";
+import { existsSync, readdirSync, readFileSync } from "node:fs";
 import { join } from "node:path";
 import { type Result, resultsOf } from "./record.ts";
 
@@ -14,13 +14,15 @@ const runs = [
   { name: "in the VM", results: machineResults() },
 ].filter(({ results }) => results.length > 0);
 
-/** Of all the machines that had a share of the tests. */
-function machineResults(): Result[] {
+/** The folders of all the machines that had a share of the tests. */
+function machines(): string[] {
   const folder = "build/vm-results";
   if (!existsSync(folder)) return [];
-  return readdirSync(folder).flatMap((machine) =>
-    resultsOf(join(folder, machine, "results.jsonl")),
-  );
+  return readdirSync(folder).map((machine) => join(folder, machine));
+}
+
+function machineResults(): Result[] {
+  return machines().flatMap((machine) => resultsOf(join(machine, "results.jsonl")));
 }
 
 const OUTCOMES = ["passed", "failed", "skipped"] as const;
@@ -48,6 +50,16 @@ for (const reason of new Set(nowhere.values())) {
   const tests = [...nowhere.values()].filter((other) => other === reason).length;
   console.log(`${tests} ran nowhere: ${reason}`);
 }
+for (const machine of machines()) {
+  const failure = join(machine, "failure");
+  if (existsSync(failure)) console.log(`${machine}: ${readFileSync(failure, "utf8").trimEnd()}`);
+}
+for (const { name, results } of runs)
+  for (const { test, outcome } of results)
+    if (outcome === "failed") {
+      console.error(`failed (${name}): ${test}`);
+      process.exitCode = 1;
+    }
 if (process.argv.includes("--complete") && nowhere.size > 0) {
   for (const test of nowhere.keys()) console.error(`ran nowhere: ${test}`);
   process.exitCode = 1;

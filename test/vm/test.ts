@@ -8,11 +8,12 @@
  */
 import { execFileSync } from "node:child_process";
 import { randomInt } from "node:crypto";
-import { cpSync, mkdirSync, readdirSync, rmSync, statSync } from "node:fs";
+import { cpSync, mkdirSync, readdirSync, rmSync, statSync, writeFileSync } from "node:fs";
 import { availableParallelism } from "node:os";
 import { join } from "node:path";
 import { Writable } from "node:stream";
 import { parseArgs } from "node:util";
+import { fileOf, resultsOf } from "../results/record.ts";
 import { bundle } from "./bundle.ts";
 import type { Ending } from "./machine.ts";
 import { sample } from "./sample.ts";
@@ -23,7 +24,7 @@ const SAMPLE = 4;
 const VARIATIONS = 10;
 /** For --all: all of the engines' tests, and the numbers of repetitions that others lower for a machine as slow as this. */
 const WHOLE = "TSRUN_TEST_WHOLE=1 TSRUN_TEST_CYCLES=300 TSRUN_TEST_POINTS=1000";
-/** Emulated, each keeps little more than one processor busy. */
+/** Emulated, each keeps one processor busy. */
 const MACHINES = Math.min(2, availableParallelism());
 const JOB = "build/vm-job";
 const RESULTS = "build/vm-results";
@@ -52,8 +53,8 @@ for (const part of PARTS) cpSync(part, join(JOB, part), { recursive: true });
 
 // The guest has no compiler.
 mkdirSync(join(JOB, "test/vm"), { recursive: true });
-for (const name of ["syscalls", "perf-event"])
-  execFileSync("cc", ["-static", "-O2", "-o", join(JOB, `test/vm/${name}`), `test/vm/${name}.c`]);
+const program = "test/vm/syscalls";
+execFileSync("cc", ["-static", "-O2", "-o", join(JOB, program), `${program}.c`]);
 
 const machine = testsIn("test/vm");
 const integration = testsIn("test/integration");
@@ -85,20 +86,43 @@ class Held extends Writable {
   }
 }
 
-/** Runs test files in a machine of their own, of which only the first one's output is shown as it comes. */
-async function runIn(machine: number, files: readonly string[]): Promise<Ending> {
+/** Runs test files in a machine of their own. */
+async function runIn(results: string, files: readonly string[], output: Writable): Promise<Ending> {
   const amount = values.all ? WHOLE : `TSRUN_TEST_VARIATIONS=${VARIATIONS}`;
-  const held = new Held();
   const ending = await run({
     folder: JOB,
     command: `TSRUN_TEST_SEED=${seed} ${amount} test/vm/test-guest.sh ${files.join(" ")}`,
-    results: join(RESULTS, String(machine)),
+    results,
     terminal: false,
-    output: machine === 0 ? process.stdout : held,
+    output,
     deadline: values.all ? 21_600 : 3300,
   });
+  if ("failure" in ending) {
+    mkdirSync(results, { recursive: true });
+    writeFileSync(join(results, "failure"), `${ending.failure}\n`);
+    output.write(`${ending.failure}\n`);
+  }
+  return ending;
+}
+
+/** The files that a machine has not ended: the one that it was at is the last that it told of. */
+function leftOf(files: readonly string[], results: string): string[] {
+  const told = resultsOf(join(results, "results.jsonl")).map(({ test }) => fileOf(test));
+  const ended = new Set(told.filter((file) => file !== told.at(-1)));
+  return files.filter((file) => !ended.has(file.replace(/\.js$/, "")));
+}
+
+/**
+ * Runs a share of the test files, of which only the first one's output is shown as it comes. Emulation
+ * may crash a kernel, so what a machine that died has left is tried once more, and the summary tells.
+ */
+async function runShare(share: number, files: readonly string[]): Promise<Ending> {
+  const held = new Held();
+  const output = share === 0 ? process.stdout : held;
+  const results = join(RESULTS, String(share));
+  let ending = await runIn(results, files, output);
+  if ("failure" in ending) ending = await runIn(`${results}-again`, leftOf(files, results), output);
   held.show();
-  if ("failure" in ending) console.error(ending.failure);
   return ending;
 }
 
@@ -109,5 +133,5 @@ const files = choose()
 const shares = Array.from({ length: MACHINES }, (_, machine) =>
   files.filter((_, i) => i % MACHINES === machine),
 ).filter((share) => share.length > 0);
-const endings = await Promise.all(shares.map((share, machine) => runIn(machine, share)));
+const endings = await Promise.all(shares.map((files, share) => runShare(share, files)));
 process.exitCode = endings.every((ending) => "status" in ending && ending.status === 0) ? 0 : 1;
