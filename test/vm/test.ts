@@ -105,11 +105,11 @@ async function runIn(results: string, files: readonly string[], output: Writable
   return ending;
 }
 
-/** The files that a machine has not ended: the one that it was at is the last that it told of. */
-function leftOf(files: readonly string[], results: string): string[] {
-  const told = resultsOf(join(results, "results.jsonl")).map(({ test }) => fileOf(test));
-  const ended = new Set(told.filter((file) => file !== told.at(-1)));
-  return files.filter((file) => !ended.has(file.replace(/\.js$/, "")));
+/** The files that a machine has not ended: it was at the last that it told of, or at the one after that. */
+function leftOf(files: readonly string[], results: string): readonly string[] {
+  const told = new Set(resultsOf(join(results, "results.jsonl")).map(({ test }) => fileOf(test)));
+  const last = files.findLastIndex((file) => told.has(file.replace(/\.js$/, "")));
+  return last < 0 ? files : files.slice(last);
 }
 
 /**
@@ -126,12 +126,17 @@ async function runShare(share: number, files: readonly string[]): Promise<Ending
   return ending;
 }
 
-// The longest first, so that each machine has its share of those.
+const isEngine = (file: string): boolean => file.startsWith("test/vm/engines/");
+// The longest first, and those are the engines', for each machine to have its share of them. The last to
+// get one gets the next, too.
 const files = choose()
-  .sort((a, b) => statSync(b).size - statSync(a).size)
+  .sort((a, b) => Number(isEngine(b)) - Number(isEngine(a)) || statSync(b).size - statSync(a).size)
   .map((file) => file.replace(/\.ts$/, ".js"));
-const shares = Array.from({ length: MACHINES }, (_, machine) =>
-  files.filter((_, i) => i % MACHINES === machine),
-).filter((share) => share.length > 0);
+const turns = [...Array(MACHINES).keys()];
+const round = [...turns, ...turns.toReversed()];
+// In each share they are in the order in which node:test takes them.
+const shares = turns
+  .map((machine) => files.filter((_, i) => round[i % round.length] === machine).sort())
+  .filter((share) => share.length > 0);
 const endings = await Promise.all(shares.map((files, share) => runShare(share, files)));
 process.exitCode = endings.every((ending) => "status" in ending && ending.status === 0) ? 0 : 1;
