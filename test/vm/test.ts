@@ -50,6 +50,7 @@ rmSync(JOB, { recursive: true, force: true });
 rmSync(RESULTS, { recursive: true, force: true });
 mkdirSync(JOB, { recursive: true });
 for (const part of PARTS) cpSync(part, join(JOB, part), { recursive: true });
+cpSync(process.execPath, join(JOB, "bin/node"));
 
 // The guest has no compiler.
 mkdirSync(join(JOB, "test/vm"), { recursive: true });
