@@ -209,8 +209,8 @@ $(OUT)/tsrun-unit: $(OUT)/unit/program/modules.S $(HOST)
 	$(CC) $(CFLAGS) $(LDFLAGS) -o $@ $^ $(QUICKJS_LIB) $(SECCOMP_LIB) -lm -lpthread
 
 # node:test loads it before there is anything that reads TypeScript.
-build/reporter.js: test/results/reporter.ts test/results/record.ts | $(NODE_MODULES)
-	node_modules/.bin/esbuild --log-level=warning --bundle --format=esm --platform=node --outfile=$@ $<
+build/reporter.js: test/results/reporter.ts | $(NODE_MODULES)
+	node_modules/.bin/esbuild --log-level=warning --outfile=$@ $<
 
 build/bench/%: bench/%.c
 	@mkdir -p $(@D)

@@ -2,7 +2,9 @@
 import { existsSync, readFileSync } from "node:fs";
 
 export interface Result {
-  /** The test file and the names down to the test: the same wherever it runs. */
+  /** Where the test is declared: a path in the repository, without the extension. */
+  file: string | undefined;
+  /** That file and the names down to the test: the same wherever it runs. */
   test: string;
   outcome: "failed" | "passed" | "skipped";
   seconds: number;
@@ -10,21 +12,9 @@ export interface Result {
   reason?: string;
 }
 
-const SEPARATOR = " › ";
-
-/** Names a test. */
-export function testName(file: string | undefined, names: readonly string[]): string {
-  return [file, ...names].join(SEPARATOR);
-}
-
-/** The test file of which a result tells: its path in the repository, without the extension. */
-export function fileOf(test: string): string {
-  return test.split(SEPARATOR)[0] as string;
-}
-
-/** The results of a run, or nothing where it has left none. */
+/** The results of a run, or nothing where it has left none; a line that a dead machine has not ended does not count. */
 export function resultsOf(file: string): Result[] {
   if (!existsSync(file)) return [];
-  const lines = readFileSync(file, "utf8").trim().split("\n");
-  return lines.filter((line) => line !== "").map((line) => JSON.parse(line));
+  const lines = readFileSync(file, "utf8").split("\n").slice(0, -1);
+  return lines.map((line) => JSON.parse(line));
 }

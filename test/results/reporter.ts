@@ -1,6 +1,6 @@
 /** A reporter for node:test that writes Results. */
 import type { TestEvent } from "node:test/reporters";
-import { type Result, testName } from "./record.ts";
+import type { Result } from "./record.ts";
 
 export default async function* reporter(events: AsyncIterable<TestEvent>): AsyncGenerator<string> {
   const names: string[] = [];
@@ -11,9 +11,9 @@ export default async function* reporter(events: AsyncIterable<TestEvent>): Async
     // A suite is told by its tests, unless it was left out whole.
     if (data.details.type === "suite" && data.skip === undefined) continue;
     const file = data.file?.replace(/^.*\/(test\/.*)\.[jt]s$/, "$1");
-    const test = testName(file, [...names.slice(0, data.nesting), data.name]);
+    const path = [file, ...names.slice(0, data.nesting), data.name];
     const seconds = data.details.duration_ms / 1000;
-    const result: Result = { test, outcome: "passed", seconds };
+    const result: Result = { file, test: path.join(" › "), outcome: "passed", seconds };
     if (type === "test:fail") result.outcome = "failed";
     else if (data.skip !== undefined) {
       result.outcome = "skipped";

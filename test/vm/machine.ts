@@ -28,7 +28,7 @@ const CONSOLE_TAIL = 40;
 
 const KVM = ["-accel", "kvm", "-cpu", "host"];
 // With a thread for each processor, QEMU 7.2 corrupts what cmpxchg16b exchanges, and runs into code that
-// the kernel is patching on the other one. With one thread for both it is as fast beside a second machine.
+// the kernel is patching on the other one. With one thread for both it is about as fast beside a second machine.
 const TCG = ["-accel", "tcg,thread=single", "-cpu", "max"];
 
 const KERNEL = [
