@@ -4,6 +4,7 @@ import { execFileSync } from "node:child_process";
 import { readFileSync, statfsSync } from "node:fs";
 import { test } from "node:test";
 import { needs } from "../integration/harness/machine.ts";
+import { restartDaemon } from "./engines/docker.ts";
 
 const CGROUP2_SUPER_MAGIC = 0x63677270;
 
@@ -71,6 +72,8 @@ test("a user has a manager of their own", () => {
 });
 
 test("the engines' services start", () => {
+  // Not by its socket, which other tests may have ended: `docker info` succeeds without a daemon.
+  restartDaemon();
   assert.match(
     said("docker", "info", "--format", "{{.CgroupDriver}} {{.CgroupVersion}}"),
     /^systemd 2$/,
