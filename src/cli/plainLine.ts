@@ -1,7 +1,8 @@
 /**
- * Plain command lines, which engines write: every option spelled in full as the command declares it, its value the next
- * word or after `=`. They are read without commander, which takes 6 % of a whole `run` to load. It declares and reads all
- * the others, knows the help, and has the last word on what is wrong.
+ * Plain command lines, which engines write: every option a word that the command declares, its value the next word or
+ * after `=`, as programs in Go have it (`-b=bundle`, `--detach=false`). They are read without commander, which takes 6 % of
+ * a whole `run` to load. It declares all options, reads the other lines (`-it`), knows the help, and has the last word on
+ * what is wrong.
  */
 import { type Command, type CommandLine, type OptionTable, passesWordsOn } from "./command.ts";
 import { type GlobalFlags, globalOptions } from "./globals.ts";
@@ -48,31 +49,42 @@ function readWords(
   const read: Words = { flags: {}, operands: [] };
   for (let at = 0; at < words.length; at++) {
     const word = words[at] as string;
+    if (word === "--" || (hasRest && !word.startsWith("-"))) {
+      read.operands.push(...words.slice(word === "--" ? at + 1 : at));
+      break;
+    }
     if (!word.startsWith("-")) {
-      if (hasRest) return { ...read, operands: words.slice(at) };
       read.operands.push(word);
       continue;
     }
     const [spelled, given] = split(word);
     const declared = declaration(options, spelled);
     if (declared === undefined) return undefined;
-    const isValued = declared.includes("<");
-    const value = isValued ? (given ?? words[++at]) : undefined;
-    if (isValued ? !isPlain(declared, value) : given !== undefined) return undefined;
+    const value = declared.includes("<") ? (given ?? words[++at]) : toBoolean(given);
+    if (value === undefined || !isChoice(declared, value)) return undefined;
+    // Of config.json's noNewPrivileges it would have to take back what other lines cannot.
+    if (value === false && longName(declared).startsWith("no-")) return undefined;
     setFlag(read.flags, declared, value);
   }
   return read;
 }
 
-function isPlain(declared: string, value: string | undefined): boolean {
-  if (value === undefined || value.startsWith("-")) return false;
-  return choicesOf(declared)?.includes(value) ?? true;
+const isChoice = (declared: string, value: string | boolean): boolean =>
+  choicesOf(declared)?.includes(String(value)) ?? true;
+
+/** `--name=value` in two. */
+function split(word: string): [name: string, value: string | undefined] {
+  const equals = word.indexOf("=");
+  return equals < 0 ? [word, undefined] : [word.slice(0, equals), word.slice(equals + 1)];
 }
 
-/** `--name=value` in two; a short option takes its value as a word of its own. */
-function split(word: string): [name: string, value: string | undefined] {
-  const equals = word.startsWith("--") ? word.indexOf("=") : -1;
-  return equals < 0 ? [word, undefined] : [word.slice(0, equals), word.slice(equals + 1)];
+/** What a flag may be set to, as programs in Go write it (strconv.ParseBool). */
+const TRUE = ["true", "True", "TRUE", "t", "T", "1"];
+const FALSE = ["false", "False", "FALSE", "f", "F", "0"];
+
+function toBoolean(text = "true"): boolean | undefined {
+  if (TRUE.includes(text)) return true;
+  return FALSE.includes(text) ? false : undefined;
 }
 
 /** The key of the table that declares an option: `-b, --bundle <path>`. */
@@ -81,15 +93,18 @@ function declaration(options: OptionTable, spelled: string): string | undefined 
   return undefined;
 }
 
+const longName = (declared: string): string =>
+  declared.slice(declared.indexOf("--") + 2).split(" ", 1)[0] as string;
+
 /** Named as commander names it: `--pid-file` is `pidFile`, `--no-pivot` makes `pivot` false. */
-function setFlag(flags: Words["flags"], declared: string, value: string | undefined): void {
-  const long = declared.slice(declared.indexOf("--") + 2).split(" ", 1)[0] as string;
+function setFlag(flags: Words["flags"], declared: string, value: string | boolean): void {
+  const long = longName(declared);
   const isNegated = long.startsWith("no-");
   const name = (isNegated ? long.slice(3) : long).replace(/-(.)/g, (_, letter) =>
     letter.toUpperCase(),
   );
-  flags[name] =
-    value !== undefined && declared.endsWith("...")
-      ? [...((flags[name] as string[] | undefined) ?? []), value]
-      : (value ?? !isNegated);
+  if (value === false) delete flags[name];
+  else if (value === true) flags[name] = !isNegated;
+  else if (!declared.endsWith("...")) flags[name] = value;
+  else flags[name] = [...((flags[name] as string[] | undefined) ?? []), value];
 }

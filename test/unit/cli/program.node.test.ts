@@ -125,12 +125,35 @@ test("plain lines are read as commander reads them", () => {
     }
   // Spellings that engines do not use are left to commander.
   const left = [
-    ...["create c -b/b", "create -- -c", "run -db /b c"],
-    "run -no-pivot -db /b c",
-    ...["ps -- c -f", "ps -fjson c -ef", "list -qf json"],
+    ...["create c -b/b", "run -db /b c", "run -no-pivot -db /b c"],
+    ...["ps -fjson c -ef", "list -qf json"],
   ];
   assert.deepEqual([...readers].sort(), [...left, "plain"].sort());
 });
+
+for (const [line, same] of [
+  ["run --detach=true c", "run -d c"],
+  ["run -d=1 c", "run -d c"],
+  ["run -d --detach=false c", "run c"],
+  ["run --no-pivot=t c", "run --no-pivot c"],
+  ["run -bundle=/b c", "run --bundle /b c"],
+  ["run -b=/b c", "run --bundle /b c"],
+  ["run --bundle -d c", "run --bundle=-d c"],
+  ["--systemd-cgroup=false --debug=false list -f=json", "list --format json"],
+  ["-root=/r state c", "--root /r state c"],
+  ["exec -e=A=b -t=true c sh -c=d", "exec --env A=b --tty c sh -c=d"],
+  ["exec c sh --tty=false", "exec c sh --tty=false"],
+] as const)
+  test(`as programs in Go write it: tsrun ${line}`, () => {
+    const { calls, status, stderr, context } = record(split(line));
+    const expected = record(split(same));
+    assert.deepEqual([stderr, status, calls], ["", expected.status, expected.calls]);
+    assert.equal(calls.length, 1);
+    assert.deepEqual(
+      [context?.root, context?.cgroupManager],
+      [expected.context?.root, expected.context?.cgroupManager],
+    );
+  });
 
 test("a line that is not plain is no plain line", () => {
   for (const line of [
@@ -145,15 +168,8 @@ test("a line that is not plain is no plain line", () => {
       "-v",
       "help run",
     ],
-    ...[
-      "run --bundle",
-      "run --bundle -d c",
-      "run --detach=true c",
-      "run --bun /b c",
-      "--root",
-      "--root run",
-    ],
-    ...["--debug=1 state c", "-b /b run c", "state --bundle /b c", "--log run c", "kill a b c"],
+    ...["run --bundle", "run --detach=yes c", "run --bun /b c", "--root", "--root run"],
+    ...["--debug=2 state c", "-b /b run c", "state --bundle /b c", "--log run c", "kill a b c"],
   ])
     assert.equal(plainLine(split(line)), undefined, line);
 });
