@@ -1,5 +1,6 @@
 /** The error that people read, and its form on the wire between the processes of one command. */
 import { ENOSYS } from "#abi";
+import type { Fault } from "../spec/checks.ts";
 import { Errno, errnoName, isErrno } from "./linux/errno.ts";
 import { inEveryChild } from "./linux/process.ts";
 
@@ -24,6 +25,8 @@ export interface FailureDetails {
   kind?: FailureKind | undefined;
   /** What the kernel said (errno(3)), where no cause says it. */
   errno?: number | undefined;
+  /** What is wrong with a document, where no cause says it. */
+  faults?: readonly Fault[] | undefined;
 }
 
 /** A JSON pointer (RFC 6901), such as `/linux/resources/memory/limit`, made of the names that lead there. */
@@ -43,6 +46,8 @@ export interface FailureData {
   errno?: number;
   /** The errno's name, which other languages have under other numbers. */
   code?: string;
+  /** Every departure of a document from its schema. */
+  faults?: readonly Fault[];
 }
 
 /**
@@ -57,8 +62,10 @@ export class Failure extends Error {
   readonly kind: FailureKind | undefined;
   /** What the kernel said: the innermost cause's. */
   readonly errno: number | undefined;
+  /** Every departure of a document from its schema: the innermost cause's. */
+  readonly faults: readonly Fault[];
 
-  constructor(doing: string, { cause, pointer, hint, kind, errno }: FailureDetails = {}) {
+  constructor(doing: string, { cause, pointer, hint, kind, errno, faults }: FailureDetails = {}) {
     const inner = cause instanceof Failure ? cause : undefined;
     const reason = inner ? inner.doing : cause === undefined ? undefined : describe(cause);
     const text = reason === undefined ? doing : `${doing}: ${reason}`;
@@ -76,6 +83,7 @@ export class Failure extends Error {
     this.hint = remedy;
     this.kind = inner?.kind ?? kind;
     this.errno = errnoOf(cause) ?? errno;
+    this.faults = faultsOf(cause) ?? faults ?? [];
   }
 
   /** The errno's name, such as `ENOENT`. */
@@ -131,6 +139,10 @@ export function doing<T>(what: string, pointer: string | undefined, step: () => 
 
 const errnoOf = (error: unknown): number | undefined =>
   error instanceof Errno || error instanceof Failure ? error.errno : undefined;
+
+/** Those of a Failure or of a FaultyDocumentError, which not every command has to load. */
+const faultsOf = (error: unknown): readonly Fault[] | undefined =>
+  (error as { faults?: readonly Fault[] } | undefined)?.faults;
 
 const describe = (error: unknown): string =>
   error instanceof Error ? error.message : String(error);

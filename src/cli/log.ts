@@ -1,5 +1,6 @@
 /** The log file that engines read a failure's reason from, in the forms in which runc (logrus) writes it. */
 import { AT_FDCWD, O_APPEND, O_CREAT, O_SYNC, O_WRONLY } from "#abi";
+import { stringifyJson } from "../../spec/json.ts";
 import { Failure, type FailureData } from "../failure.ts";
 import { writeText } from "../linux/fs.ts";
 import type { Output } from "./command.ts";
@@ -57,6 +58,6 @@ export function logLine(
   // RFC 3339 without fractions, in UTC.
   const time = date.toISOString().replace(/\.\d+/, "");
   return format === "json"
-    ? `${JSON.stringify({ level, msg, time, error })}\n`
+    ? `${stringifyJson({ level, msg, time, error })}\n`
     : `time="${time}" level=${level} msg=${JSON.stringify(msg)}\n`;
 }

@@ -51,7 +51,12 @@ function report(error: unknown, withStack: boolean, output: Output, log: Log | u
   const stack = withStack && error instanceof Error ? error.stack?.trimEnd() : undefined;
   if (!log?.isStandardError) attempt(() => output.writeError(`tsrun: ${message}\n`));
   const problem = attempt(() => {
-    log?.append("error", message, Failure.of(error).toData());
+    const failure = Failure.of(error);
+    const { faults } = failure;
+    log?.append("error", message, {
+      ...failure.toData(),
+      ...(faults.length > 0 ? { faults } : {}),
+    });
     if (stack) log?.append("debug", stack);
   });
   if (problem && describe(problem) !== message)

@@ -3,9 +3,11 @@ import { type ChildProcess, type StdioOptions, spawn } from "node:child_process"
 import { existsSync } from "node:fs";
 import { fileURLToPath } from "node:url";
 import { MFD_CLOEXEC, SEEK_SET } from "#abi";
+import { parseJson } from "../../spec/json.ts";
 import { Failure, type FailureData } from "../failure.ts";
 import { close, lseek, memfd, readBytes, writeAll } from "../linux/fs.ts";
 import { printable } from "../linux/text.ts";
+import { onAbort } from "./abort.ts";
 import { BinaryError, toRuntimeError } from "./errors.ts";
 
 /** A descriptor of this process, or what spawn takes in its place. */
@@ -86,16 +88,8 @@ export class Binary {
   run({ words, descriptors = [], signal }: Call): Running {
     signal?.throwIfAborted();
     const log = newFile("log");
-    const stdio: StdioOptions = [0, 1, 2].map((fd) => descriptors[fd] ?? "ignore");
-    stdio.push(...descriptors.slice(3), log);
-    const place = `/proc/self/fd/${stdio.length - 1}`;
-    const child = spawn(
-      this.path,
-      ["--log", place, "--log-format", "json", ...this.#globals, ...words],
-      { stdio, env: this.#environment },
-    );
-    const abort = () => child.kill("SIGKILL");
-    signal?.addEventListener("abort", abort, { once: true });
+    const child = this.#spawn(words, descriptors, log);
+    const takeBack = onAbort(signal, () => child.kill("SIGKILL"));
     const ended = new Promise<number>((resolve, reject) => {
       child.once("error", (cause) => reject(this.#unusable(cause)));
       child.once("exit", (status, killed) => {
@@ -106,7 +100,7 @@ export class Binary {
         else resolve(status);
       });
     }).finally(() => {
-      signal?.removeEventListener("abort", abort);
+      takeBack();
       close(log);
     });
     // Whoever does not wait for it does not care.
@@ -114,11 +108,24 @@ export class Binary {
     return { child, ended };
   }
 
+  #spawn(words: readonly string[], descriptors: readonly ChildDescriptor[], log: number) {
+    const stdio: StdioOptions = [0, 1, 2].map((fd) => descriptors[fd] ?? "ignore");
+    stdio.push(...descriptors.slice(3), log);
+    const place = `/proc/self/fd/${stdio.length - 1}`;
+    const line = ["--log", place, "--log-format", "json", ...this.#globals, ...words];
+    try {
+      return spawn(this.path, line, { stdio, env: this.#environment });
+    } catch (cause) {
+      close(log);
+      throw this.#unusable(cause as Error);
+    }
+  }
+
   /** Passes warnings on, and returns the error that the log tells of. */
   #read(log: number): Error | undefined {
     let error: Error | undefined;
     for (const line of contents(log).split("\n").filter(Boolean)) {
-      const entry = JSON.parse(line) as { level: string; msg: string; error?: FailureData };
+      const entry = parseJson(line) as { level: string; msg: string; error?: FailureData };
       if (entry.level === "warning") this.#warn(entry.msg);
       else if (entry.error) error = toRuntimeError(Failure.from(entry.error), entry.msg);
     }
@@ -127,10 +134,13 @@ export class Binary {
 
   #unusable(cause: Error): BinaryError {
     const { code, errno } = cause as NodeJS.ErrnoException;
+    const why = errno === undefined ? cause.message : code;
     return new BinaryError(
-      new Failure(`running ${this.path}: ${code ?? cause.message}`, {
-        hint: "name the tsrun binary with the option `binary` or in $TSRUN",
+      new Failure(`running ${this.path}: ${why}`, {
         ...(errno === undefined ? {} : { errno: -errno }),
+        ...(code === "ENOENT" || code === "EACCES"
+          ? { hint: "name the tsrun binary with the option `binary` or in $TSRUN" }
+          : {}),
       }),
     );
   }

@@ -24,10 +24,10 @@ export class RuntimeError extends Error {
   readonly code: string | undefined;
 
   /** @internal */
-  constructor(failure: Failure, message: string = failure.message) {
+  constructor(failure: Failure, message: string = failure.message, pointer?: string) {
     super(message, { cause: failure.cause });
     this.reason = failure.doing;
-    this.pointer = failure.pointer;
+    this.pointer = failure.pointer ?? pointer;
     this.hint = failure.hint;
     this.errno = failure.errno;
     this.code = failure.code;
@@ -52,13 +52,13 @@ export class ContainerStatusError extends RuntimeError {
 /** The bundle's config.json cannot be read, does not keep to the specification, or asks for what cannot be done. */
 export class ConfigError extends RuntimeError {
   override name = "ConfigError";
-  /** Every departure from the schema; empty where the binary has found the error, whose `message` names them all. */
+  /** Every departure from the schema; `pointer` is the first one's. Empty for what is wrong in another way. */
   readonly faults: readonly Fault[];
 
   /** @internal */
   constructor(failure: Failure, message?: string) {
-    super(failure, message);
-    this.faults = failure.cause instanceof FaultyDocumentError ? failure.cause.faults : [];
+    super(failure, message, failure.faults[0]?.pointer);
+    this.faults = failure.faults;
   }
 }
 

@@ -1,17 +1,14 @@
 /** What a caller holds of a process in a container. */
-import { readFileSync } from "node:fs";
 import type { Readable, Writable } from "node:stream";
-import { setTimeout as sleep } from "node:timers/promises";
-import { ESRCH, SIGKILL } from "#abi";
+import { SIGKILL } from "#abi";
 import { Failure } from "../failure.ts";
-import { unless } from "../linux/errno.ts";
 import { close } from "../linux/fs.ts";
-import { processStatus } from "../linux/proc.ts";
-import { pidfdOpen, sendSignal } from "../linux/process.ts";
+import { sendSignal } from "../linux/process.ts";
 import { signalNumber } from "../linux/signals.ts";
-import type { Running } from "./binary.ts";
-import { BinaryError, toRuntimeError } from "./errors.ts";
-import type { Streams } from "./stdio.ts";
+import { onAbort } from "./abort.ts";
+import { toRuntimeError } from "./errors.ts";
+import type { Started } from "./making.ts";
+import { type Streams, untilClosed } from "./stdio.ts";
 import type { Terminal } from "./terminal.ts";
 
 /** How a process has ended. */
@@ -44,11 +41,11 @@ export class ContainerProcess {
   readonly terminal: Terminal | undefined;
 
   /** @internal */
-  constructor(pid: number, streams: Streams | undefined, terminal: Terminal | undefined) {
+  constructor(pid: number, streams: Streams, terminal: Terminal | undefined) {
     this.pid = pid;
-    this.stdin = streams?.stdin;
-    this.stdout = streams?.stdout;
-    this.stderr = streams?.stderr;
+    this.stdin = streams.stdin;
+    this.stdout = streams.stdout;
+    this.stderr = streams.stderr;
     this.terminal = terminal;
   }
 }
@@ -56,17 +53,22 @@ export class ContainerProcess {
 /** A process that a tsrun in the foreground waits for. */
 export class AttachedProcess extends ContainerProcess {
   /**
-   * When the process has ended. Rejects with a RuntimeError if tsrun itself fails, and with the reason of the AbortSignal
-   * once that has killed the process.
+   * When the process has ended; what it has written may still be on its way. Rejects with a RuntimeError if tsrun itself
+   * fails, and with the reason of the AbortSignal once that has killed the process.
    */
   readonly exited: Promise<ExitStatus>;
+  /**
+   * The same, when moreover all that was written has been read, or handed to the streams of the options: nobody has the
+   * pipes or the terminal open any more, be it a process that the first one has left behind.
+   */
+  readonly closed: Promise<ExitStatus>;
   #pidfd: number | undefined;
 
   /** @internal */
   constructor(
     started: Started,
     ended: Promise<number>,
-    streams: Streams | undefined,
+    streams: Streams,
     terminal: Terminal | undefined,
   ) {
     super(started.pid, streams, terminal);
@@ -76,8 +78,13 @@ export class AttachedProcess extends ContainerProcess {
       .finally(() => {
         if (this.#pidfd !== undefined) close(this.#pidfd);
         this.#pidfd = undefined;
+        streams.endInput();
       });
-    this.exited.catch(() => {});
+    const outputs = terminal ? [terminal] : streams.outputs;
+    this.closed = Promise.all([this.exited, ...outputs.map(untilClosed)]).then(
+      ([status]) => status,
+    );
+    for (const promise of [this.exited, this.closed]) promise.catch(() => {});
   }
 
   /** Sends a signal to this very process (default: SIGTERM). False if it has ended. */
@@ -88,67 +95,7 @@ export class AttachedProcess extends ContainerProcess {
 
   /** @internal Kills it when the signal comes. */
   killOn(signal: AbortSignal | undefined): void {
-    const kill = () => this.kill(SIGKILL);
-    signal?.addEventListener("abort", kill, { once: true });
-    this.exited.finally(() => signal?.removeEventListener("abort", kill)).catch(() => {});
-    if (signal?.aborted) kill();
-  }
-}
-
-/** A process that has come into being; without a descriptor it has ended already. */
-export interface Started {
-  pid: number;
-  pidfd: number | undefined;
-}
-
-/** How often is looked whether it is there; each next pause is longer. */
-const FIRST_PAUSE_MS = 1;
-const LONGEST_PAUSE_MS = 50;
-
-/**
- * Waits for the pid that a tsrun in the foreground writes, and until `isThere` says that the program runs. Rejects with
- * what has kept it from that. `running` may end before anybody has looked: then it was short.
- */
-export async function untilStarted(
-  { child, ended }: Running,
-  pidFile: string,
-  isThere: (pid: number) => boolean,
-): Promise<Started> {
-  let over = false;
-  const end = ended.finally(() => {
-    over = true;
-  });
-  end.catch(() => {});
-  let started: Started | undefined;
-  for (let pause = FIRST_PAUSE_MS; !over; pause = Math.min(2 * pause, LONGEST_PAUSE_MS)) {
-    started ??= opened(readPid(pidFile), child.pid);
-    if (started && isThere(started.pid)) return started;
-    await Promise.race([sleep(pause), end]).catch(() => {});
-  }
-  if (started?.pidfd !== undefined) close(started.pidfd);
-  // It rejects for what has failed.
-  const status = await end;
-  const pid = readPid(pidFile);
-  if (pid === undefined)
-    throw new BinaryError(new Failure(`tsrun has ended with status ${status} and made no process`));
-  return { pid, pidfd: undefined };
-}
-
-/** A pid is another process's as soon as its parent, tsrun, has waited for it: one whose parent that is is the one. */
-function opened(pid: number | undefined, parent: number | undefined): Started | undefined {
-  if (pid === undefined) return undefined;
-  const pidfd = unless([ESRCH], () => pidfdOpen(pid));
-  if (pidfd === undefined) return undefined;
-  if (processStatus(pid)?.parent === parent) return { pid, pidfd };
-  close(pidfd);
-  return undefined;
-}
-
-export function readPid(path: string): number | undefined {
-  try {
-    return Number(readFileSync(path, "utf8"));
-  } catch (error) {
-    if ((error as NodeJS.ErrnoException).code === "ENOENT") return undefined;
-    throw error;
+    const takeBack = onAbort(signal, () => this.kill(SIGKILL));
+    this.exited.finally(takeBack).catch(() => {});
   }
 }

@@ -42,12 +42,14 @@ export {
   type EventsOptions,
   type ExecOptions,
   type ImageOptions,
+  type MakingOptions,
   type ProcessChanges,
   type RestoreOptions,
   type RunOptions,
   Runtime,
   type RuntimeOptions,
   type StreamOptions,
+  type UpdateOptions,
   type Version,
 } from "./runtime.ts";
 export type { Input, Output, Stdio } from "./stdio.ts";

@@ -5,7 +5,6 @@ import type { Features, LinuxResources, Process, Spec } from "@opencontainers-ty
 import { parseJson, stringifyJson } from "../../spec/json.ts";
 import { readStatistics, type Statistics } from "../cgroup/statistics/statistics.ts";
 import { Failure } from "../failure.ts";
-import { close } from "../linux/fs.ts";
 import { processStatus } from "../linux/proc.ts";
 import { callerOf } from "../runtime/caller.ts";
 import type { CgroupManager, Context } from "../runtime/context.ts";
@@ -16,17 +15,11 @@ import { inOwnGroup } from "../runtime/ownGroup.ts";
 import { processes } from "../runtime/ps.ts";
 import { stateRoot } from "../runtime/root.ts";
 import { type ContainerState, state } from "../runtime/state.ts";
-import { StateDirectory } from "../runtime/store.ts";
-import { Binary, withText } from "./binary.ts";
+import { noState, StateDirectory } from "../runtime/store.ts";
+import { Binary, type OutputOptions, type Running, withText } from "./binary.ts";
 import { inProcess, toRuntimeError } from "./errors.ts";
-import {
-  AttachedProcess,
-  ContainerProcess,
-  readPid,
-  type Signal,
-  toSignalNumber,
-  untilStarted,
-} from "./handle.ts";
+import { AttachedProcess, ContainerProcess, type Signal, toSignalNumber } from "./handle.ts";
+import { killOn, readPid, untilStarted } from "./making.ts";
 import { type Stdio, Streams } from "./stdio.ts";
 import { Handover, openTerminal, Terminal, type TerminalSize } from "./terminal.ts";
 
@@ -38,6 +31,8 @@ export interface RuntimeOptions {
   root?: string;
   /** Who makes the containers' cgroups; `"disabled"`: they have none of their own. Default: `"cgroupfs"`. */
   cgroupManager?: CgroupManager;
+  /** Whether containers go without what takes the privilege of root. Default: whether this process has none. */
+  rootless?: boolean;
   /**
    * The environment of the binary. Default: that of this process, without what a service manager has told this process alone
    * (`NOTIFY_SOCKET`, `LISTEN_FDS`).
@@ -50,8 +45,8 @@ export interface RuntimeOptions {
 /** Options of every call that runs the binary. */
 export interface CallOptions {
   /**
-   * Kills the call, which then rejects with the signal's reason. What an interrupted creation leaves behind, `delete` with
-   * `force` removes.
+   * Kills the call and the process that it makes; it then rejects with the signal's reason. What an interrupted creation
+   * leaves behind, `delete` with `force` removes.
    */
   signal?: AbortSignal;
 }
@@ -66,12 +61,18 @@ export interface StreamOptions {
   preserveFds?: readonly number[];
 }
 
-/** How a container is created. */
-export interface CreateOptions extends CallOptions, StreamOptions {
-  /** The bundle's directory. */
-  bundle: string;
+/** Options of every call that makes a process. */
+export interface MakingOptions extends CallOptions, StreamOptions {
   /** A file to write the pid to, for other programs. */
   pidFile?: string;
+}
+
+/** How a container is created. */
+export interface CreateOptions extends MakingOptions {
+  /** The bundle's directory. */
+  bundle: string;
+  /** A unix socket that gets a descriptor of the process, for other programs. */
+  pidfdSocket?: string;
   /** Do not change the root with pivot_root(2): for a root filesystem on a ramdisk. */
   noPivot?: boolean;
   /** Do not make a session keyring: the container has the caller's. */
@@ -107,15 +108,21 @@ export interface ProcessChanges {
 }
 
 /** How a further process is executed. */
-export interface ExecOptions extends CallOptions, StreamOptions, ProcessChanges {
+export interface ExecOptions extends MakingOptions, ProcessChanges {
   /** Do not wait for the process: nobody will know its exit status. */
   detach?: boolean;
-  /** A file to write the pid to, for other programs. */
-  pidFile?: string;
+  /** A unix socket that gets a descriptor of the process, for other programs. */
+  pidfdSocket?: string;
   /** A group below the container's own to begin in. */
   cgroup?: string;
   /** Execute it in a paused container, too: it goes on when that does. */
   ignorePaused?: boolean;
+}
+
+/** How resources are changed. */
+export interface UpdateOptions extends CallOptions {
+  /** Of linux.intelRdt, what can be changed: a line of the schemata for the cache, and one for the memory's bandwidth. */
+  intelRdt?: { l3CacheSchema?: string; memBwSchema?: string };
 }
 
 /** What is told of a container. */
@@ -164,14 +171,16 @@ export interface CheckpointOptions extends ImageOptions {
   linkRemap?: boolean;
   /** Send the memory to a page server: `address:port`. */
   pageServer?: string;
+  /** A descriptor of this process that a NUL is written to when `lazyPages` can be served: now is the time to restore. */
+  statusFd?: number;
 }
 
 /** How a container is brought back. */
-export interface RestoreOptions extends ImageOptions, Omit<StreamOptions, "preserveFds"> {
+export interface RestoreOptions extends ImageOptions, Omit<MakingOptions, "preserveFds"> {
   /** The bundle that it was made of. */
   bundle: string;
-  /** A file to write the pid to, for other programs. */
-  pidFile?: string;
+  /** Do not wait for the process: nobody will know its exit status. */
+  detach?: boolean;
   /** AppArmor profile or SELinux label for the processes: `type:name`. */
   lsmProfile?: string;
   /** SELinux label for the mounts. */
@@ -199,9 +208,9 @@ export class Runtime {
 
   /** Throws a {@link RuntimeError} for a root that cannot be one. */
   constructor(options: RuntimeOptions = {}) {
-    const { binary, root, cgroupManager = "cgroupfs", env } = options;
+    const { binary, root, cgroupManager = "cgroupfs", rootless, env } = options;
     const warn = options.warn ?? ((message) => process.emitWarning(message, "TsrunWarning"));
-    const caller = callerOf();
+    const caller = callerOf(rootless);
     this.#context = {
       root: inProcess(() => stateRoot(root, caller)),
       isRootGiven: root !== undefined,
@@ -209,7 +218,10 @@ export class Runtime {
       caller,
       warn,
     };
-    const globals = ["--root", this.#context.root, "--cgroup-manager", cgroupManager];
+    const globals = [
+      ...["--root", this.#context.root, "--cgroup-manager", cgroupManager],
+      ...valued("rootless", rootless),
+    ];
     this.#binary = new Binary(binary, globals, env, warn);
   }
 
@@ -220,13 +232,15 @@ export class Runtime {
 
   /** Lets the process of a created container go on to the program, and resolves when that runs. */
   async start(id: string, options?: CallOptions): Promise<void> {
-    await this.#call(["start", id], options);
+    await this.#call(["start"], [id], options);
   }
 
   /** Creates and starts a container, and does not wait for its end. */
   async run(id: string, options: RunOptions & { detach: true }): Promise<ContainerProcess>;
   /** Creates and starts a container, waits for its end, and deletes it then. Resolves when the program runs. */
   async run(id: string, options: RunOptions & { detach?: false }): Promise<AttachedProcess>;
+  /** With `detach` or without; an AttachedProcess if without. */
+  async run(id: string, options: RunOptions): Promise<ContainerProcess>;
   async run(id: string, options: RunOptions): Promise<ContainerProcess> {
     const words = ["run", ...flag("keep", options.keep), ...creationWords(options)];
     return options.detach
@@ -249,6 +263,12 @@ export class Runtime {
     program: readonly string[] | Process,
     options?: ExecOptions & { detach?: false },
   ): Promise<AttachedProcess>;
+  /** With `detach` or without; an AttachedProcess if without. */
+  async exec(
+    id: string,
+    program: readonly string[] | Process,
+    options: ExecOptions,
+  ): Promise<ContainerProcess>;
   async exec(
     id: string,
     program: readonly string[] | Process,
@@ -260,13 +280,11 @@ export class Runtime {
         ? this.#detached([...words, ...more, "--detach"], after, options)
         : this.#attached([...words, ...more], after, options);
     if (isWords(program)) return start(changeWords(options), [id, "--", ...program]);
-    const handover = new Handover();
-    try {
+    refuseChanges(options);
+    return Handover.within((handover) => {
       writeFileSync(handover.processFile, stringifyJson(program), { mode: 0o600 });
-      return await start(["--process", handover.processFile], [id]);
-    } finally {
-      handover.remove();
-    }
+      return start(["--process", handover.processFile], [id]);
+    });
   }
 
   /** Sends a signal (default: SIGTERM) to the container's first process, or with `all` to all of its processes. */
@@ -275,7 +293,8 @@ export class Runtime {
     signal: Signal = "SIGTERM",
     { all = false, ...options }: CallOptions & { all?: boolean } = {},
   ): Promise<void> {
-    await this.#call(["kill", ...flag("all", all), id, String(toSignalNumber(signal))], options);
+    const number = String(toSignalNumber(signal));
+    await this.#call(["kill", ...flag("all", all)], [id, number], options);
   }
 
   /** Removes a container that has ended, or with `force` any; with that, one that is not there is no error. */
@@ -283,43 +302,58 @@ export class Runtime {
     id: string,
     { force = false, ...options }: CallOptions & { force?: boolean } = {},
   ): Promise<void> {
-    await this.#call(["delete", ...flag("force", force), id], options);
+    await this.#call(["delete", ...flag("force", force)], [id], options);
   }
 
   /** Stops all processes of a container where they are. */
   async pause(id: string, options?: CallOptions): Promise<void> {
-    await this.#call(["pause", id], options);
+    await this.#call(["pause"], [id], options);
   }
 
   /** Lets the processes of a paused container go on. */
   async resume(id: string, options?: CallOptions): Promise<void> {
-    await this.#call(["resume", id], options);
+    await this.#call(["resume"], [id], options);
   }
 
   /** Changes a container's resources; what is not given stays as it is. */
-  async update(id: string, resources: LinuxResources, options?: CallOptions): Promise<void> {
+  async update(id: string, resources: LinuxResources, options: UpdateOptions = {}): Promise<void> {
+    const { intelRdt = {}, ...call } = options;
+    const words = [
+      ...["update", "--resources", "-"],
+      ...valued("l3-cache-schema", intelRdt.l3CacheSchema),
+      ...valued("mem-bw-schema", intelRdt.memBwSchema),
+    ];
     await withText(stringifyJson(resources), (input) =>
-      this.#call(["update", "--resources", "-", id], { ...options, input }),
+      this.#call(words, [id], { ...call, input }),
     );
   }
 
   /** Saves a running container with criu. */
   async checkpoint(id: string, options: CheckpointOptions): Promise<void> {
-    const { signal } = options;
-    await this.#call(["checkpoint", ...imageWords(options), ...checkpointWords(options), id], {
+    const { signal, statusFd } = options;
+    await this.#call(["checkpoint", ...imageWords(options), ...checkpointWords(options)], [id], {
       ...(signal ? { signal } : {}),
+      ...(statusFd === undefined ? {} : { more: [statusFd] }),
     });
   }
 
   /** Brings a saved container back, and does not wait for its end. */
+  async restore(id: string, options: RestoreOptions & { detach: true }): Promise<ContainerProcess>;
+  /** Brings a saved container back, waits for its end, and deletes it then. Resolves when it goes on. */
+  async restore(id: string, options: RestoreOptions & { detach?: false }): Promise<AttachedProcess>;
+  /** With `detach` or without; an AttachedProcess if without. */
+  async restore(id: string, options: RestoreOptions): Promise<ContainerProcess>;
   async restore(id: string, options: RestoreOptions): Promise<ContainerProcess> {
     const { bundle, lsmProfile, lsmMountContext } = options;
-    const labels = [
+    const words = [
+      ...["restore", `--bundle=${bundle}`, ...imageWords(options)],
       ...valued("lsm-profile", lsmProfile),
       ...valued("lsm-mount-context", lsmMountContext),
     ];
-    const words = ["restore", "--detach", `--bundle=${bundle}`, ...imageWords(options), ...labels];
-    return this.#detached(words, [id], options);
+    return options.detach
+      ? this.#detached([...words, "--detach"], [id], options)
+      : // Its processes do not execute anything.
+        this.#attached(words, [id], options, () => true);
   }
 
   /** What a container is and does. */
@@ -335,8 +369,8 @@ export class Runtime {
   /** What a container's cgroup has used and may use. */
   async statistics(id: string): Promise<Statistics> {
     return inProcess(() => {
-      const stored = StateDirectory.get(this.#context.root, id).read();
-      if (!stored) throw new Failure(`the container ${id} has no state yet`);
+      const stored = StateDirectory.look(this.#context.root, id, (directory) => directory.read());
+      if (!stored) throw noState(id);
       return inOwnGroup(stored, readStatistics);
     });
   }
@@ -352,7 +386,7 @@ export class Runtime {
     psOptions: readonly string[] = [],
     options?: CallOptions,
   ): Promise<string> {
-    return this.#binary.output(["ps", id, ...psOptions], options);
+    return this.#binary.output(["ps", "--", id, ...psOptions], options);
   }
 
   /**
@@ -362,9 +396,9 @@ export class Runtime {
   async *events(id: string, options: EventsOptions = {}): AsyncGenerator<ContainerEvent, void> {
     const { interval = 5000, pressure = [], cgroup, signal } = options;
     const triggers = pressure.flatMap((trigger) => ["--pressure", trigger]);
-    const words = ["--interval", `${interval}ms`, ...triggers, ...flag("cgroup", cgroup), id];
+    const words = ["--interval", `${interval}ms`, ...triggers, ...flag("cgroup", cgroup), "--", id];
     const streams = new Streams({ stdout: "pipe" });
-    const running = this.#start(streams, { words: ["events", ...words], signal });
+    const running = this.#start(streams, ["events", ...words], [], signal);
     try {
       const lines = createInterface({ input: streams.stdout as NodeJS.ReadableStream });
       for await (const line of lines) yield parseJson(line) as ContainerEvent;
@@ -394,92 +428,74 @@ export class Runtime {
     return { tsrun, spec };
   }
 
-  async #call(words: Words, options: CallOptions & { input?: number } = {}): Promise<void> {
-    await this.#binary.output(words, options);
+  async #call(words: Words, after: Words, options?: OutputOptions): Promise<void> {
+    await this.#binary.output([...words, "--", ...after], options);
   }
 
   /** A command that makes a process and ends. */
-  async #detached(
-    words: Words,
-    after: Words,
-    options: CallOptions & StreamOptions & { pidFile?: string },
-  ): Promise<ContainerProcess> {
+  async #detached(words: Words, after: Words, options: MakingOptions): Promise<ContainerProcess> {
     const { terminal, preserveFds = [], signal } = options;
-    const handover = new Handover();
-    const streams = new Streams(terminal ? {} : (options.stdio ?? {}));
-    const pidFile = options.pidFile ?? handover.pidFile;
-    const line = [...words, "--pid-file", pidFile, ...preserved(preserveFds)];
-    if (terminal) {
-      handover.listen();
-      line.push("--console-socket", handover.consoleSocket);
-    }
-    try {
-      const call = { words: [...line, ...after], more: preserveFds, signal };
-      const status = await this.#start(streams, call).ended;
-      if (status !== 0)
-        throw toRuntimeError(new Failure(`tsrun ${words[0]} has ended with status ${status}`));
-      const shown = terminal && new Terminal(handover.takeTerminal());
-      if (shown && terminal !== true) shown.resize(terminal);
-      return new ContainerProcess(readPid(pidFile) ?? 0, streams, shown);
-    } catch (error) {
-      streams.destroy();
-      throw error;
-    } finally {
-      handover.remove();
-    }
+    signal?.throwIfAborted();
+    return Handover.within(async (handover) => {
+      const pidFile = options.pidFile ?? handover.pidFile;
+      const line = [...words, "--pid-file", pidFile, ...preserved(preserveFds)];
+      if (terminal) {
+        handover.listen();
+        line.push("--console-socket", handover.consoleSocket);
+      }
+      const streams = new Streams(terminal ? {} : (options.stdio ?? {}));
+      try {
+        const running = this.#start(streams, [...line, "--", ...after], preserveFds);
+        const takeBack = killOn(signal, running, pidFile);
+        const status = await running.ended.catch(rethrow(signal)).finally(takeBack);
+        if (status !== 0)
+          throw toRuntimeError(new Failure(`tsrun ${words[0]} has ended with status ${status}`));
+        const pid = readPid(pidFile, status);
+        const shown = terminal && new Terminal(handover.takeTerminal());
+        if (shown && terminal !== true) shown.resize(terminal);
+        return new ContainerProcess(pid, streams, shown);
+      } catch (error) {
+        streams.destroy();
+        throw error;
+      }
+    });
   }
 
-  /** A command that waits for the process that it makes. */
+  /** A command that waits for the process that it makes. `isThere`: whether that has come to its program. */
   async #attached(
     words: Words,
     after: Words,
-    options: CallOptions & StreamOptions & { pidFile?: string },
+    options: MakingOptions,
+    isThere = (pid: number) => processStatus(pid)?.hasExecuted === true,
   ): Promise<AttachedProcess> {
     const { terminal, preserveFds = [], signal } = options;
-    const handover = new Handover();
-    const pty = terminal && openTerminal(terminal === true ? undefined : terminal);
-    const { stdio = {} } = options;
-    const slave = pty?.slave;
-    const streams = new Streams(
-      slave === undefined ? stdio : { stdin: slave, stdout: slave, stderr: slave },
-    );
-    const pidFile = options.pidFile ?? handover.pidFile;
-    let shown: Terminal | undefined;
-    try {
-      const line = [...words, "--pid-file", pidFile, ...preserved(preserveFds), ...after];
-      const running = this.#start(streams, { words: line, more: preserveFds });
-      if (slave !== undefined) close(slave);
+    signal?.throwIfAborted();
+    return Handover.within(async (handover) => {
+      const pidFile = options.pidFile ?? handover.pidFile;
+      const line = [...words, "--pid-file", pidFile, ...preserved(preserveFds), "--", ...after];
+      const pty = terminal && openTerminal(terminal === true ? undefined : terminal);
+      const streams = new Streams(options.stdio ?? {}, pty?.slave);
+      let running: Running | undefined;
       // It is the terminal of tsrun, which gives the other one the same size.
-      shown = pty && new Terminal(pty.master, () => running.child.kill("SIGWINCH"));
-      const abort = () => running.child.kill("SIGKILL");
-      signal?.addEventListener("abort", abort, { once: true });
-      const started = await untilStarted(
-        running,
-        pidFile,
-        (pid) => processStatus(pid)?.hasExecuted === true,
-      ).finally(() => signal?.removeEventListener("abort", abort));
-      const ended = running.ended.then((status) => {
-        signal?.throwIfAborted();
-        return status;
-      });
-      const attached = new AttachedProcess(started, ended, streams, shown);
-      attached.killOn(signal);
-      return attached;
-    } catch (error) {
-      shown?.destroy();
-      streams.destroy();
-      signal?.throwIfAborted();
-      throw error;
-    } finally {
-      handover.remove();
-    }
+      const shown = pty && new Terminal(pty.master, () => running?.child.kill("SIGWINCH"));
+      try {
+        const call = this.#start(streams, line, preserveFds);
+        running = call;
+        const takeBack = killOn(signal, call, pidFile);
+        const started = await untilStarted(call, pidFile, isThere).finally(takeBack);
+        const ended = call.ended.finally(() => signal?.throwIfAborted());
+        const attached = new AttachedProcess(started, ended, streams, shown);
+        attached.killOn(signal);
+        return attached;
+      } catch (error) {
+        shown?.destroy();
+        streams.destroy();
+        return rethrow(signal)(error);
+      }
+    });
   }
 
-  #start(
-    streams: Streams,
-    call: { words: Words; more?: readonly number[]; signal?: AbortSignal | undefined },
-  ) {
-    const { words, more = [], signal } = call;
+  #start(streams: Streams, words: Words, more: readonly number[] = [], signal?: AbortSignal) {
     try {
       return this.#binary.run({ words, descriptors: [...streams.descriptors, ...more], signal });
     } finally {
@@ -488,26 +504,52 @@ export class Runtime {
   }
 }
 
+/** Throws the reason of the signal, if that has come, or the error. */
+const rethrow =
+  (signal: AbortSignal | undefined) =>
+  (error: unknown): never => {
+    signal?.throwIfAborted();
+    throw error;
+  };
+
 const isWords = (program: readonly string[] | Process): program is Words => Array.isArray(program);
 
 const flag = (name: string, isSet: boolean | undefined): Words => (isSet ? [`--${name}`] : []);
 
-const valued = (name: string, value: string | number | undefined): Words =>
+const valued = (name: string, value: string | number | boolean | undefined): Words =>
   value === undefined ? [] : [`--${name}=${value}`];
 
 const preserved = (descriptors: readonly number[]): Words =>
   descriptors.length > 0 ? ["--preserve-fds", String(descriptors.length)] : [];
 
-const creationWords = ({ bundle, noPivot, noNewKeyring }: CreateOptions): Words => [
+const creationWords = ({ bundle, noPivot, noNewKeyring, pidfdSocket }: CreateOptions): Words => [
   `--bundle=${bundle}`,
+  ...valued("pidfd-socket", pidfdSocket),
   ...flag("no-pivot", noPivot),
   ...flag("no-new-keyring", noNewKeyring),
 ];
 
-const execWords = ({ cgroup, ignorePaused }: ExecOptions): Words => [
+const execWords = ({ cgroup, ignorePaused, pidfdSocket }: ExecOptions): Words => [
+  ...valued("pidfd-socket", pidfdSocket),
   ...valued("cgroup", cgroup),
   ...flag("ignore-paused", ignorePaused),
 ];
+
+const CHANGES: readonly (keyof ProcessChanges)[] = [
+  ...(["cwd", "env", "user", "additionalGids", "capabilities", "noNewPrivileges"] as const),
+  ...(["apparmorProfile", "selinuxLabel"] as const),
+];
+
+/** A whole process has all of it already, and tsrun would not look at them. */
+function refuseChanges(options: ProcessChanges): void {
+  const given = CHANGES.filter((name) => options[name] !== undefined);
+  if (given.length > 0)
+    throw toRuntimeError(
+      new Failure(`exec has got a whole process, and the options ${given.join(", ")} beside it`, {
+        hint: "say them in the process",
+      }),
+    );
+}
 
 const changeWords = (changes: ExecOptions): Words => [
   ...flag("tty", changes.terminal !== undefined),
@@ -540,4 +582,5 @@ const checkpointWords = (options: CheckpointOptions): Words => [
   ...flag("link-remap", options.linkRemap),
   ...valued("parent-path", options.parentPath),
   ...valued("page-server", options.pageServer),
+  ...valued("status-fd", options.statusFd === undefined ? undefined : 3),
 ];

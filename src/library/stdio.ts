@@ -1,6 +1,6 @@
 /** Where the standard streams of a process lead. */
 import { Socket } from "node:net";
-import { pipeline, type Readable, type Writable } from "node:stream";
+import { type Duplex, finished, type Readable, type Writable } from "node:stream";
 import { close, pipe } from "../linux/fs.ts";
 import type { ChildDescriptor } from "./binary.ts";
 
@@ -31,12 +31,28 @@ export class Streams {
   stdin: Writable | undefined;
   stdout: Readable | undefined;
   stderr: Readable | undefined;
+  /** This process's ends of the pipes that the process writes to. */
+  readonly outputs: Socket[] = [];
+  #input: Socket | undefined;
   readonly #given: number[] = [];
-  readonly #ends: Socket[] = [];
 
-  constructor({ stdin = "ignore", stdout = "ignore", stderr = "ignore" }: Stdio) {
-    this.descriptors.push(this.#input(stdin), this.#output(stdout, "stdout"));
-    this.descriptors.push(this.#output(stderr, "stderr"));
+  /** `terminal`: the process's end of one, which takes the place of all three. */
+  constructor(
+    { stdin = "ignore", stdout = "ignore", stderr = "ignore" }: Stdio,
+    terminal?: number,
+  ) {
+    if (terminal !== undefined) {
+      this.#given.push(terminal);
+      this.descriptors.push(terminal, terminal, terminal);
+      return;
+    }
+    try {
+      this.descriptors.push(this.#feed(stdin), this.#drain(stdout, "stdout"));
+      this.descriptors.push(this.#drain(stderr, "stderr"));
+    } catch (error) {
+      this.destroy();
+      throw error;
+    }
   }
 
   /** Closes the process's ends in this process: the process has its own by now. */
@@ -44,41 +60,69 @@ export class Streams {
     this.#given.splice(0).forEach(close);
   }
 
+  /** The process has ended: nobody will read its input. */
+  endInput(): void {
+    this.#input?.destroy();
+  }
+
   /** Closes everything: there is no process. */
   destroy(): void {
     this.give();
-    for (const end of this.#ends) end.destroy();
+    this.endInput();
+    for (const end of this.outputs) end.destroy();
   }
 
-  #input(input: Input): ChildDescriptor {
+  #feed(input: Input): ChildDescriptor {
     if (!isStream(input)) return input;
     const [from, to] = pipe();
     this.#given.push(from);
-    const end = this.#own(new Socket({ fd: to, readable: false, writable: true }));
+    const end = new Socket({ fd: to, readable: false, writable: true });
+    this.#input = end;
     if (input === "pipe") this.stdin = end;
-    else pipeline(input, end, ignoreEnd);
+    else pipeInto(end, input);
     return from;
   }
 
-  #output(output: Output, name: "stdout" | "stderr"): ChildDescriptor {
+  #drain(output: Output, name: "stdout" | "stderr"): ChildDescriptor {
     if (!isStream(output)) return output;
     const [from, to] = pipe();
     this.#given.push(to);
-    const end = this.#own(new Socket({ fd: from, readable: true, writable: false }));
+    const end = new Socket({ fd: from, readable: true, writable: false });
+    this.outputs.push(end);
     if (output === "pipe") this[name] = end;
-    // Several processes may write into one stream, and it may be this process's own.
-    else end.pipe(output, { end: false });
+    else pipeOut(end, output);
     return to;
   }
+}
 
-  #own(end: Socket): Socket {
-    this.#ends.push(end);
-    return end;
-  }
+/** When a stream has been read to its end, or destroyed. */
+export const untilClosed = (stream: Duplex): Promise<void> =>
+  new Promise((resolve) => {
+    stream.once("close", resolve);
+  });
+
+/** The stream is its owner's: when the process has gone, it is only paused. One that fails ends the input, too. */
+function pipeInto(end: Socket, input: Readable): void {
+  const forget = finished(input, { writable: false }, (error) => error && end.destroy());
+  end.once("close", forget);
+  // A process need not read all of its input.
+  end.on("error", () => {});
+  input.pipe(end);
+}
+
+/**
+ * Several processes may write into one stream, and it may be this process's own: their end is not its end. When it does
+ * not take any more, writing fails in the process, too (SIGPIPE).
+ */
+function pipeOut(end: Socket, output: Writable): void {
+  const lost = (source: Readable): void => {
+    if (source === end) end.destroy();
+  };
+  output.on("unpipe", lost);
+  end.once("close", () => output.off("unpipe", lost));
+  end.pipe(output, { end: false });
+  if (output.destroyed) end.destroy();
 }
 
 const isStream = <Stream>(place: Stream | ChildDescriptor | "pipe"): place is Stream | "pipe" =>
   place === "pipe" || typeof place === "object";
-
-/** A reader or writer that has gone is no error of the process; its streams tell their owners. */
-const ignoreEnd = (): void => {};

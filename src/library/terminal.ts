@@ -1,13 +1,24 @@
 /** Terminals: the end that a terminal emulator holds. */
-import { mkdtempSync, openSync, rmSync } from "node:fs";
+import { mkdtempSync, openSync, rmSync, writeSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { Duplex } from "node:stream";
 import { ReadStream } from "node:tty";
-import { O_CLOEXEC, O_NOCTTY, O_RDWR, SOCK_STREAM } from "#abi";
-import { close, using } from "../linux/fs.ts";
+import {
+  F_GETFL,
+  F_SETFL,
+  O_CLOEXEC,
+  O_NOCTTY,
+  O_NONBLOCK,
+  O_RDWR,
+  SOCK_NONBLOCK,
+  SOCK_STREAM,
+} from "#abi";
+import { doing, Failure } from "../failure.ts";
+import { close, fcntl, using } from "../linux/fs.ts";
 import { accept, listenAt, receive } from "../linux/socket.ts";
 import { openPeer, setWindowSize, type WindowSize } from "../linux/tty.ts";
+import { BinaryError, inProcess } from "./errors.ts";
 
 /** The size of a terminal, in characters. */
 export interface TerminalSize {
@@ -17,9 +28,13 @@ export interface TerminalSize {
 
 const NEWLINE = 0x0a;
 
+/** How long to wait until the terminal may take more of what is typed; each next pause is longer. */
+const FIRST_PAUSE_MS = 1;
+const LONGEST_PAUSE_MS = 50;
+
 /**
- * The master of a process's terminal: what is written to it is typed, what is read from it is shown. It ends when no
- * process has the terminal open any more. Ending it types control-D, the end of input for programs that read lines.
+ * The master of a process's terminal: what is written to it is typed, what is read from it is shown. It ends, both ways,
+ * when no process has the terminal open any more. Ending it types control-D, the end of input for programs that read lines.
  */
 export class Terminal extends Duplex {
   readonly #master: ReadStream;
@@ -29,10 +44,12 @@ export class Terminal extends Duplex {
 
   /** @internal */
   constructor(master: number, resized: () => void = () => {}) {
-    super({ allowHalfOpen: true });
+    super({ allowHalfOpen: false });
     this.#descriptor = master;
     this.#resized = resized;
     this.#master = new ReadStream(master);
+    // libuv would write to it in blocking calls, and a program that does not read would stop this whole process.
+    fcntl(master, F_SETFL, fcntl(master, F_GETFL) | O_NONBLOCK);
     this.#master.on("data", (data) => {
       if (!this.push(data)) this.#master.pause();
     });
@@ -57,27 +74,56 @@ export class Terminal extends Duplex {
   }
 
   /** @internal */
-  override _write(chunk: Buffer, _encoding: string, done: (error?: Error | null) => void): void {
+  override _write(chunk: Buffer, _encoding: string, done: Done): void {
     this.#last = chunk.at(-1) ?? this.#last;
-    if (this.#master.destroyed) done();
-    else this.#master.write(chunk, done);
+    this.#type(chunk, done);
   }
 
   /** @internal After an unfinished line the first control-D only sends that line on (termios(3), VEOF). */
-  override _final(done: (error?: Error | null) => void): void {
-    if (this.#master.destroyed) done();
-    else this.#master.write(this.#last === NEWLINE ? "\x04" : "\x04\x04", () => done());
+  override _final(done: Done): void {
+    this.#type(Uint8Array.from(this.#last === NEWLINE ? [4] : [4, 4]), done);
   }
 
   /** @internal */
-  override _destroy(error: Error | null, done: (error?: Error | null) => void): void {
+  override _destroy(error: Error | null, done: Done): void {
     this.#master.destroy();
     done(error);
+  }
+
+  /** Writes all of it, as the terminal takes it. What nobody can read any more is dropped. */
+  #type(bytes: Uint8Array, done: Done, pause = FIRST_PAUSE_MS): void {
+    let written: number;
+    try {
+      written = this.#master.destroyed ? bytes.length : writtenTo(this.#descriptor, bytes);
+    } catch (error) {
+      done(error as Error);
+      return;
+    }
+    if (written === bytes.length) {
+      done();
+      return;
+    }
+    const next = written > 0 ? FIRST_PAUSE_MS : Math.min(2 * pause, LONGEST_PAUSE_MS);
+    setTimeout(() => this.#type(bytes.subarray(written), done, next), next);
   }
 
   #finish(): void {
     this.push(null);
     this.#master.destroy();
+  }
+}
+
+type Done = (error?: Error | null) => void;
+
+/** How many of the bytes a descriptor with O_NONBLOCK has taken: all, if nobody will read them. */
+function writtenTo(descriptor: number, bytes: Uint8Array): number {
+  try {
+    return writeSync(descriptor, bytes);
+  } catch (error) {
+    const { code } = error as NodeJS.ErrnoException;
+    if (code === "EAGAIN") return 0;
+    if (code === "EIO") return bytes.length;
+    throw error;
   }
 }
 
@@ -95,30 +141,61 @@ export function openTerminal(size: WindowSize | undefined): { master: number; sl
 
 /** A folder for what this process and the binary leave for each other: files, and a socket that gets a terminal. */
 export class Handover {
-  readonly #folder = mkdtempSync(join(tmpdir(), "tsrun-"));
-  readonly pidFile: string = join(this.#folder, "pid");
-  readonly consoleSocket: string = join(this.#folder, "console");
-  readonly processFile: string = join(this.#folder, "process.json");
+  readonly #folder: string;
+  readonly pidFile: string;
+  readonly consoleSocket: string;
+  readonly processFile: string;
   #listener: number | undefined;
 
-  /** Before the binary is called. */
+  private constructor(folder: string) {
+    this.#folder = folder;
+    this.pidFile = join(folder, "pid");
+    this.consoleSocket = join(folder, "console");
+    this.processFile = join(folder, "process.json");
+  }
+
+  /** Makes it for `use` alone. Rejects with a RuntimeError if it cannot be made. */
+  static async within<T>(use: (handover: Handover) => Promise<T>): Promise<T> {
+    const handover = new Handover(inProcess(makeFolder));
+    try {
+      return await use(handover);
+    } finally {
+      handover.#remove();
+    }
+  }
+
+  /** Before the binary is called. Throws a RuntimeError for a folder that has too long a name for a socket in it. */
   listen(): void {
-    this.#listener = listenAt(this.consoleSocket, SOCK_STREAM);
+    this.#listener = inProcess(() =>
+      doing("listening for the terminal", undefined, () =>
+        listenAt(this.consoleSocket, SOCK_STREAM | SOCK_NONBLOCK),
+      ),
+    );
   }
 
   /**
    * The master that the binary has sent. It has done so before it ended, and nobody has to wait: a connection and its
-   * message stay in the socket until they are taken (unix(7)).
+   * message stay in the socket until they are taken (unix(7)). Throws a RuntimeError if it has not.
    */
   takeTerminal(): number {
-    const message = using(accept(this.#listener as number), (socket) => receive(socket, 4096));
+    const message = inProcess(() =>
+      doing("taking the terminal from tsrun", undefined, () =>
+        using(accept(this.#listener as number), (socket) => receive(socket, 4096)),
+      ),
+    );
     const [master, ...more] = message?.descriptors ?? [];
     more.forEach(close);
-    return master as number;
+    if (master === undefined) throw new BinaryError(new Failure("tsrun has sent no terminal"));
+    return master;
   }
 
-  remove(): void {
+  #remove(): void {
     if (this.#listener !== undefined) close(this.#listener);
     rmSync(this.#folder, { recursive: true, force: true });
   }
 }
+
+const makeFolder = (): string =>
+  doing("making a folder for what tsrun leaves (in $TMPDIR)", undefined, () =>
+    mkdtempSync(join(tmpdir(), "tsrun-")),
+  );

@@ -23,7 +23,7 @@ import { StateDirectory } from "./store.ts";
 
 /** The pids of a container's processes, as tsrun sees them. Throws a Failure for a container without a cgroup. */
 export function processes(context: Context, id: string): number[] {
-  const state = StateDirectory.get(context.root, id).read();
+  const state = StateDirectory.look(context.root, id, (directory) => directory.read());
   if (state && state.cgroup === undefined) throw noCgroup(id);
   const cgroup = state && ownCgroup(state);
   return cgroup === undefined ? [] : cgroupProcesses(cgroup);

@@ -16,12 +16,12 @@ export interface ContainerState extends Omit<State, "status"> {
   owner: string;
 }
 
-export function state(context: Context, id: string): ContainerState {
-  const directory = StateDirectory.get(context.root, id);
-  const stored = directory.read();
-  if (!stored) throw noState(id);
-  return describe(directory, stored, "");
-}
+export const state = (context: Context, id: string): ContainerState =>
+  StateDirectory.look(context.root, id, (directory) => {
+    const stored = directory.read();
+    if (!stored) throw noState(id);
+    return describe(directory, stored, "");
+  });
 
 /** What is told of a container whose state has been read. */
 export function describe(

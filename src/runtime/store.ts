@@ -158,8 +158,13 @@ export class StateDirectory {
       findAt(AT_FDCWD, path, O_RDONLY | O_DIRECTORY | O_NOFOLLOW),
     );
     if (fd === undefined) return undefined;
-    refuseForeign(fd, path);
-    return new StateDirectory(root, id, fd);
+    try {
+      refuseForeign(fd, path);
+      return new StateDirectory(root, id, fd);
+    } catch (error) {
+      close(fd);
+      throw error;
+    }
   }
 
   /**
@@ -188,6 +193,12 @@ export class StateDirectory {
     const found = StateDirectory.find(root, id);
     if (found === undefined) throw noContainer(root, id);
     return found;
+  }
+
+  /** Opens it for someone who only looks, and closes it again: the caller may be a process that stays. */
+  static look<T>(root: string, id: string, look: (directory: StateDirectory) => T): T {
+    const directory = StateDirectory.get(root, id);
+    return using(directory.fd, () => look(directory));
   }
 
   /**

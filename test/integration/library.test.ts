@@ -1,12 +1,14 @@
 /** The library for Node.js, with real containers: streams, terminals, errors, signals. */
 import assert from "node:assert/strict";
+import { once } from "node:events";
 import { existsSync, openSync, readFileSync } from "node:fs";
 import { join } from "node:path";
-import { PassThrough, Readable } from "node:stream";
+import { PassThrough, Readable, Writable } from "node:stream";
 import { text } from "node:stream/consumers";
 import { test } from "node:test";
 import { setTimeout } from "node:timers/promises";
 import {
+  AttachedProcess,
   BinaryError,
   ConfigError,
   ContainerExistsError,
@@ -39,6 +41,10 @@ const withTerminal = (script: string) =>
       process.terminal = true;
     },
   });
+
+/** Its shell has one for moments at a time. */
+const sleepers = async (id: string): Promise<string[]> =>
+  (await runtime.processTable(id)).split("\n").filter((line) => line.includes("sleep 100"));
 
 /** Runs a container that waits, and removes it after `use`. */
 async function withContainer(use: (id: string) => Promise<void>): Promise<void> {
@@ -89,6 +95,53 @@ test("streams of Node and descriptors lead there as well", async () => {
   assert.equal(readFileSync(file, "utf8"), "to the file\n");
 });
 
+test("`closed` waits for what is still on its way, `exited` does not", async () => {
+  let arrived = 0;
+  const slow = new Writable({
+    highWaterMark: 1,
+    write: (chunk, _encoding, done) => {
+      arrived += chunk.length;
+      setTimeout(200).then(() => done());
+    },
+  });
+  const { path } = shellBundle("head -c 300000 /dev/zero");
+  const { exited, closed } = await runtime.run(newId(), { bundle: path, stdio: { stdout: slow } });
+  assert.deepEqual(await exited, { status: 0 });
+  const early = arrived;
+  assert.deepEqual(await closed, { status: 0 });
+  slow.end();
+  await once(slow, "finish");
+  assert.ok(early < 300_000);
+  assert.equal(arrived, 300_000);
+});
+
+test("a program whose reader has gone cannot write any more", async () => {
+  const shown = new PassThrough();
+  const { path } = shellBundle("yes; exit $?");
+  const { exited } = await runtime.run(newId(), { bundle: path, stdio: { stdout: shown } });
+  shown.once("data", () => shown.destroy());
+  const { status } = await exited;
+  assert.ok([1, 141].includes(status), String(status));
+});
+
+test("the source of input outlives the process", async () => {
+  const source = new PassThrough();
+  source.write("first\n");
+  const { path } = shellBundle("read x; echo $x");
+  for (const _ of [1, 2]) {
+    const { stdout, exited } = await runtime.run(newId(), {
+      bundle: path,
+      stdio: { stdin: source, stdout: "pipe" },
+    });
+    assert.equal(await text(stdout as Readable), "first\n");
+    await exited;
+    await sleep(20);
+    assert.equal(source.listenerCount("data"), 0);
+    source.write("first\n");
+  }
+  assert.equal(source.destroyed, false);
+});
+
 test("a program that is over at once is none the less seen", async () => {
   for (let i = 0; i < 5; i++) {
     const { path } = shellBundle("exit 3");
@@ -131,6 +184,44 @@ test("an error carries what was said: the pointer, the errno and its name", asyn
       assert.match(error.reason, /ENOENT$/);
       return true;
     });
+});
+
+test("an error of the schema has all faults, and points to the first", async () => {
+  const { path } = shellBundle("true", {
+    edit: ({ process }) => {
+      process.cwd = "tmp";
+    },
+  });
+  const error = await runtime.create(newId(), { bundle: path }).catch((e) => e);
+  assert.ok(error instanceof ConfigError);
+  assert.equal(error.pointer, "/process/cwd");
+  assert.deepEqual(error.faults, [
+    { pointer: "/process/cwd", expected: "an absolute path", found: "tmp" },
+  ]);
+});
+
+test("what cannot be called is an error of the library's, and leaves no descriptor", () =>
+  withContainer(async (id) => {
+    const before = openDescriptors();
+    for (const options of [{}, { terminal: true }, { detach: true, terminal: true }] as const)
+      for (const word of ["x".repeat(200_000), "a\0b"])
+        await assert.rejects(runtime.exec(id, ["sh", word], options), BinaryError);
+    await assert.rejects(runtime.exec(id, ["true"], { preserveFds: [999] }), BinaryError);
+    await sleep(20);
+    assert.equal(openDescriptors(), before);
+  }));
+
+test("a folder for temporary files that is not there is told of", async () => {
+  const { TMPDIR } = process.env;
+  process.env["TMPDIR"] = "/nowhere";
+  try {
+    const error = await runtime.create(newId(), { bundle: waiting.path }).catch((e) => e);
+    assert.ok(error instanceof RuntimeError);
+    assert.match(error.message, /TMPDIR.*ENOENT.*\/nowhere/);
+  } finally {
+    if (TMPDIR === undefined) delete process.env["TMPDIR"];
+    else process.env["TMPDIR"] = TMPDIR;
+  }
 });
 
 test("a bundle without a configuration is an error of that", async () => {
@@ -182,6 +273,33 @@ test("exec: the handle's kill reaches that process alone", () =>
     assert.equal((await runtime.state(id)).status, "running");
   }));
 
+test("exec: a whole process, and options that would change it, contradict each other", () =>
+  withContainer(async (id) => {
+    const whole = { args: ["/bin/sh", "-c", "true"], cwd: "/" };
+    await assert.rejects(
+      runtime.exec(id, whole, { noNewPrivileges: true, cwd: "/tmp" }),
+      (error) => error instanceof RuntimeError && /options cwd, noNewPriv/.test(error.message),
+    );
+  }));
+
+test("an id or a word that looks like an option is none", async () => {
+  for (const call of [
+    () => runtime.delete("--help"),
+    () => runtime.kill("-9"),
+    () => runtime.pause("--help"),
+    () => runtime.start("--version"),
+    () => runtime.exec("--help", ["true"]),
+    () => runtime.processTable("--help"),
+    () => runtime.update("--help", {}),
+  ])
+    await assert.rejects(call, NoContainerError);
+  const created = await runtime.create("--help", { bundle: waiting.path });
+  assert.equal((await runtime.state("--help")).pid, created.pid);
+  const echo = await runtime.exec("--help", ["echo", "--", "-n"], { stdio: { stdout: "pipe" } });
+  assert.equal(await text(echo.stdout as Readable), "-- -n\n");
+  await runtime.delete("--help", { force: true });
+});
+
 test("an attached terminal: its size, what is typed, and its end", () =>
   withContainer(async (id) => {
     // The size comes a moment after the process.
@@ -197,6 +315,37 @@ test("an attached terminal: its size, what is typed, and its end", () =>
     terminal.write("typed\r");
     assert.deepEqual(await exited, { status: 0 });
     assert.equal(await shown, "10 20\r\ntyped\r\n=typed\r\n33 44\r\n");
+  }));
+
+test("typing what nobody reads stops neither this process nor the terminal's end", () =>
+  withContainer(async (id) => {
+    const { terminal, exited, closed } = await runtime.exec(id, ["sleep", String(patience)], {
+      terminal: true,
+    });
+    assert.ok(terminal);
+    terminal.resume();
+    const typed = once(terminal, "finish");
+    terminal.end("a line of input\n".repeat(20_000));
+    await sleep(100);
+    assert.ok(terminal.writableLength > 0);
+    assert.deepEqual(await exited, { status: 0 });
+    await closed;
+    await typed;
+    assert.ok(terminal.destroyed);
+  }));
+
+test("a terminal takes as much as its program reads", () =>
+  withContainer(async (id) => {
+    const script = "stty -echo raw; echo ready; head -c 1000000 | wc -c";
+    const { terminal, closed } = await runtime.exec(id, ["sh", "-c", script], { terminal: true });
+    assert.ok(terminal);
+    let shown = "";
+    terminal.on("data", (data) => {
+      if (shown === "") terminal.write("x".repeat(1_000_000));
+      shown += data;
+    });
+    await closed;
+    assert.match(shown, /^ready\r?\n1000000\r?\n$/);
   }));
 
 test("the end of a terminal's input is control-D", async () => {
@@ -232,6 +381,56 @@ test("a signal ends the container that is waited for, and nothing is left", asyn
   controller.abort(new Error("enough"));
   await assert.rejects(exited, { message: "enough" });
   await assert.rejects(runtime.state(id), NoContainerError);
+});
+
+test("a signal that has come already starts nothing", () =>
+  withContainer(async (id) => {
+    const signal = AbortSignal.abort(new Error("before"));
+    const id2 = newId();
+    for (const call of [
+      runtime.exec(id, ["sleep", "100"], { signal }),
+      runtime.exec(id, ["sleep", "100"], { signal, detach: true }),
+      runtime.run(id2, { bundle: waiting.path, signal }),
+    ])
+      await assert.rejects(call, { message: "before" });
+    assert.deepEqual(await sleepers(id), []);
+    await assert.rejects(runtime.state(id2), NoContainerError);
+  }));
+
+test("whenever the signal comes, the call ends with its reason and leaves no process", () =>
+  withContainer(async (id) => {
+    let resolved = 0;
+    for (let delay = 0; delay < 60; delay += 2) {
+      const controller = new AbortController();
+      const { signal } = controller;
+      const call = runtime.exec(id, ["sleep", "100"], { signal, detach: delay % 4 === 0 });
+      const reason = new Error(`after ${delay}`);
+      // Longer than a process needs to begin, where machines are slow.
+      setTimeout(delay * patience).then(() => controller.abort(reason));
+      try {
+        const made = await call;
+        resolved++;
+        if (made instanceof AttachedProcess) await assert.rejects(made.exited, reason);
+        else process.kill(made.pid, "SIGKILL");
+      } catch (error) {
+        assert.equal(error, reason);
+      }
+    }
+    assert.ok(resolved > 0 && resolved < 30, `${resolved} have begun before the signal`);
+    // Whom the kernel kills need not be gone at once.
+    for (let tries = 0; (await sleepers(id)).length > 0 && tries < 50; tries++) await sleep(20);
+    assert.deepEqual(await sleepers(id), []);
+  }));
+
+test("one signal for many calls is nothing to warn of", async () => {
+  const heard: Error[] = [];
+  const hear = (warning: Error) => heard.push(warning);
+  process.on("warning", hear);
+  const { signal } = new AbortController();
+  await Promise.all(Array.from({ length: 15 }, () => runtime.version({ signal })));
+  await sleep(20);
+  process.off("warning", hear);
+  assert.deepEqual(heard, []);
 });
 
 test("a signal ends a call that hangs in a hook", async () => {
@@ -317,6 +516,21 @@ test("a call leaves no descriptor and no file behind", async () => {
   assert.equal(existsSync("/run/tsrun"), true);
 });
 
+test("a container that is looked at, and its processes' inputs, leave none either", () =>
+  withContainer(async (id) => {
+    const before = openDescriptors();
+    for (let i = 0; i < 5; i++) {
+      await runtime.state(id);
+      await runtime.processes(id);
+      await runtime.statistics(id);
+      await runtime.list();
+      await assert.rejects(runtime.state(newId()), NoContainerError);
+      await (await runtime.exec(id, ["true"], { stdio: { stdin: "pipe" } })).exited;
+    }
+    await sleep(50);
+    assert.equal(openDescriptors(), before);
+  }));
+
 const openDescriptors = (): number => {
   let open = 0;
   for (let fd = 0; fd < 256; fd++) if (existsSync(`/proc/self/fd/${fd}`)) open++;
@@ -335,10 +549,17 @@ test("a container is saved, and goes on when it is brought back", wholeWithCriu(
     runtime.restore(id, { bundle, imagePath: `${imagePath}/none` }),
     (error: RuntimeError) => /reading the checkpoint/.test(error.message),
   );
-  const { pid } = await runtime.restore(id, { bundle, imagePath });
+  const { pid } = await runtime.restore(id, { bundle, imagePath, detach: true });
   try {
     assert.equal((await runtime.state(id)).pid, pid);
     counts(container, saved);
+    await runtime.checkpoint(id, { imagePath });
+    const restored = await runtime.restore(id, { bundle, imagePath });
+    assert.equal((await runtime.state(id)).pid, restored.pid);
+    counts(container, count(container));
+    assert.equal(restored.kill("KILL"), true);
+    assert.deepEqual(await restored.exited, { status: 137 });
+    await assert.rejects(runtime.state(id), NoContainerError);
   } finally {
     await runtime.delete(id, { force: true });
   }

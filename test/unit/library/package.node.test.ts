@@ -81,6 +81,19 @@ test("TypeScript knows its types, and every example of the documentation is righ
   assert.deepEqual(mistakes(), []);
 });
 
+test("TypeScript takes options that somebody else has put together", () => {
+  const code = `import { type ContainerProcess, type ExecOptions, Runtime, type RunOptions } from "tsrun";
+export const both = async (run: RunOptions, exec: ExecOptions): Promise<ContainerProcess[]> => {
+  const runtime = new Runtime();
+  return [await runtime.run("web", run), await runtime.exec("web", ["sh"], exec)];
+};
+`;
+  writeFileSync(join(user, "wrapper.ts"), code);
+  const found = mistakes();
+  rmSync(join(user, "wrapper.ts"));
+  assert.deepEqual(found, []);
+});
+
 test("TypeScript refuses what is wrong", () => {
   writeFileSync(
     join(user, "wrong.ts"),

@@ -40,18 +40,27 @@ test("checkpoint", async () => {
     ...{ leaveRunning: true, preDump: true, tcpSkipInFlight: true, linkRemap: true },
     ...{ parentPath: "../p", pageServer: "a:1" },
   };
-  holds(await flagsOf(runtime.checkpoint("c", { ...image, ...own })), { ...image, ...own });
+  const call = runtime.checkpoint("c", { ...image, ...own, statusFd: 2 });
+  holds(await flagsOf(call), { ...image, ...own, statusFd: "3" });
 });
 
 test("restore", async () => {
   const own = { bundle: "/b", lsmProfile: "a:b", lsmMountContext: "l", pidFile: "/p" };
-  const flags = await flagsOf(runtime.restore("c", { ...image, ...own }));
+  const flags = await flagsOf(runtime.restore("c", { ...image, ...own, detach: true }));
   holds(flags, { ...image, ...own, detach: true });
+  holds(await flagsOf(runtime.restore("c", { ...image, ...own })), { ...image, ...own });
+});
+
+test("update", async () => {
+  const intelRdt = { l3CacheSchema: "L3:0=f", memBwSchema: "MB:0=20" };
+  const flags = await flagsOf(runtime.update("c", {}, { intelRdt }));
+  holds(flags, { ...intelRdt, resources: "-" });
 });
 
 test("run and create", async () => {
-  const options = { bundle: "/b", noPivot: true, noNewKeyring: true, pidFile: "/p" };
-  const flags = { bundle: "/b", pivot: false, newKeyring: false, pidFile: "/p" };
+  const places = { pidFile: "/p", pidfdSocket: "/s" };
+  const options = { bundle: "/b", noPivot: true, noNewKeyring: true, ...places };
+  const flags = { bundle: "/b", pivot: false, newKeyring: false, ...places };
   holds(await flagsOf(runtime.create("c", options)), flags);
   const run = await flagsOf(runtime.run("c", { ...options, keep: true }));
   holds(run, { ...flags, keep: true });
@@ -63,11 +72,13 @@ test("exec", async () => {
       ...{ cwd: "/w", env: { A: "b=c", D: "" }, user: { uid: 1, gid: 2 }, additionalGids: [3, 4] },
       ...{ capabilities: ["CAP_KILL"], noNewPrivileges: true, apparmorProfile: "a" },
       ...{ selinuxLabel: "s", cgroup: "/below", ignorePaused: true, pidFile: "/p", detach: true },
+      pidfdSocket: "/s",
     }),
   );
   holds(flags, {
     ...{ cwd: "/w", env: ["A=b=c", "D="], user: "1:2", additionalGids: ["3", "4"] },
     ...{ cap: ["CAP_KILL"], newPrivs: false, apparmor: "a", processLabel: "s" },
     ...{ cgroup: ["/below"], ignorePaused: true, pidFile: "/p", detach: true },
+    pidfdSocket: "/s",
   });
 });
