@@ -27,19 +27,27 @@ function homeOf(root: number, uid: number): string {
   return (passwd && userField(passwd, uid, "home")) || "/";
 }
 
-/** An image may put anything there: only a plain file of reasonable size is opened, and what cannot be read is not there. */
+/** An image may put anything there: only a plain file is opened and read, and what cannot be read is not there. */
 function readPasswd(root: number): Uint8Array | undefined {
   try {
     const found = findInRoot(root, "/etc/passwd", O_PATH);
-    if (found === undefined) return undefined;
-    return using(found, () => {
-      const { mode, size } = stat(found);
-      if ((mode & S_IFMT) !== S_IFREG || size > PASSWD_MAX) return undefined;
-      const flags = O_RDONLY | O_NONBLOCK | O_NOCTTY;
-      return using(openInRoot(root, "/etc/passwd", flags), (fd) => readBytes(fd, PASSWD_MAX));
-    });
+    if (found === undefined || !using(found, isPlain)) return undefined;
+    // What opens may be another one by now.
+    return using(openInRoot(root, "/etc/passwd", O_RDONLY | O_NONBLOCK | O_NOCTTY), (fd) =>
+      isPlain(fd) ? readBytes(fd, PASSWD_MAX) : undefined,
+    );
   } catch (error) {
-    if (error instanceof Errno) return undefined;
+    // A RangeError: it has grown.
+    if (error instanceof Errno || error instanceof RangeError) return undefined;
     throw error;
   }
+}
+
+/**
+ * A file with contents of its own. Those of the kernel, as in /proc, have no size, and reading them with the privilege of
+ * this process may tell or change something: /proc/kmsg hands out the host's log.
+ */
+function isPlain(fd: number): boolean {
+  const { mode, size } = stat(fd);
+  return (mode & S_IFMT) === S_IFREG && size > 0 && size <= PASSWD_MAX;
 }

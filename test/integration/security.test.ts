@@ -147,6 +147,29 @@ for (const [kind, target] of [
   });
 }
 
+test("/etc/passwd that is the kernel's is not opened for reading", () => {
+  const calls = join(newFolder("calls"), "calls");
+  for (const [target, flags] of [
+    ["/proc/kmsg", /^[^\n]*O_PATH[^\n]*$/],
+    ["shadow", /O_PATH[\s\S]*O_RDONLY/],
+  ] as const) {
+    const { path } = makeBundle(["true"], {
+      prepare: (rootfs) => {
+        writeFileSync(join(rootfs, "etc/shadow"), "root:x:0:0:root:/root:/bin/sh\n");
+        rmSync(join(rootfs, "etc/passwd"));
+        symlinkSync(target, join(rootfs, "etc/passwd"));
+      },
+      edit: (config) => {
+        config.process.env = ["PATH=/bin"];
+      },
+    });
+    const traced = tsrun.calledBy("strace", "-f", "-qq", "-e", "trace=openat2", "-o", calls);
+    succeeded(traced.call(["run", "--bundle", path, newId()]));
+    const opened = readFileSync(calls, "utf8").split("\n");
+    assert.match(opened.filter((line) => line.includes('"/etc/passwd"')).join("\n"), flags);
+  }
+});
+
 test("/etc/passwd that is a fifo, a folder or endless does not stop the runtime", () => {
   const traps: ((path: string) => void)[] = [
     (path) => execFileSync("mkfifo", [path]),
