@@ -15,6 +15,7 @@ import {
 import { Failure } from "../failure.ts";
 import { Errno } from "../linux/errno.ts";
 import { access, open, stat, using } from "../linux/fs.ts";
+import { FORBIDDEN, MISSING } from "./enginesWords.ts";
 
 const DEFAULT_PATH = "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin";
 
@@ -45,10 +46,6 @@ export function findExecutable(program: string, env: readonly string[]): string 
   const problem = found ?? "executable file not found in the container's PATH";
   throw new Failure(`${refused}: ${problem}`, { pointer, hint: `PATH is ${path}` });
 }
-
-/** Words that engines look for: a program that is missing gives the status 127, one that is forbidden 126. */
-const MISSING = "no such file or directory (ENOENT)";
-const FORBIDDEN = "permission denied (EACCES)";
 
 function whyNotExecutable(path: string): string | undefined {
   try {

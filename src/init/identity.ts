@@ -2,21 +2,12 @@
 
 import type { POSIXRlimit, User } from "@opencontainers-types";
 import * as abi from "#abi";
-import {
-  PIPEFS_MAGIC,
-  PR_SET_DUMPABLE,
-  PR_SET_KEEPCAPS,
-  S_IFCHR,
-  S_IFIFO,
-  S_IFMT,
-  S_IFSOCK,
-} from "#abi";
+import { PIPEFS_MAGIC, PR_SET_DUMPABLE, PR_SET_KEEPCAPS, S_IFIFO, S_IFMT, S_IFSOCK } from "#abi";
 import { doing, Failure } from "../failure.ts";
 import { getRlimit, setGid, setGroups, setRlimit, setUid } from "../linux/credentials.ts";
 import { Errno } from "../linux/errno.ts";
 import { chown, filesystemType, stat } from "../linux/fs.ts";
 import { prctl } from "../linux/process.ts";
-import { isTerminal } from "../linux/tty.ts";
 
 const RESOURCES: Readonly<Record<string, number>> = {
   RLIMIT_AS: abi.RLIMIT_AS,
@@ -125,10 +116,10 @@ export function giveStandardStreams(uid: number, isGivable: (fd: number) => bool
     }
 }
 
-/** A pipe, a socket, or a terminal, which is what a program expects to own. */
+/** A pipe or a socket. A terminal of the host is its owner's, who would open it again, and might be spied on. */
 export function isStream(fd: number): boolean {
   const type = stat(fd).mode & S_IFMT;
-  return type === S_IFIFO || type === S_IFSOCK || (type === S_IFCHR && isTerminal(fd));
+  return type === S_IFIFO || type === S_IFSOCK;
 }
 
 /** A pipe or a socket that exists by its descriptors only: who has been given it gets at nothing else of the host. */

@@ -17,7 +17,7 @@ import {
 import { load, syscall } from "#host";
 import { doing, Failure } from "../failure.ts";
 import { joinSessionKeyring, umask } from "../linux/credentials.ts";
-import { check, unless } from "../linux/errno.ts";
+import { check, Errno, isErrno } from "../linux/errno.ts";
 import { closeFrom, openInRoot, using, writeAll } from "../linux/fs.ts";
 import { fchdir } from "../linux/namespaces.ts";
 import { exit, prctl, prepareExec } from "../linux/process.ts";
@@ -28,6 +28,7 @@ import type { Filter, Voice } from "../seccomp/filter.ts";
 import { applyCapabilities, type CapabilityPlan, limitBounding } from "./capabilities.ts";
 import { FILTERED } from "./channel.ts";
 import type { Terminal } from "./console.ts";
+import { PATH_WORDS } from "./enginesWords.ts";
 import { environmentOf } from "./environment.ts";
 import { executionFailure, findExecutable } from "./executable.ts";
 import { applyRlimits, becomeUser, giveStandardStreams, isStream } from "./identity.ts";
@@ -85,7 +86,8 @@ export function becomeProcess(
     );
   if (terminal) load(import("./console.ts")).adoptTerminal(terminal);
   else replaceNullStreams(root);
-  giveStandardStreams(user.uid, isStream);
+  // A terminal of its own was made for it.
+  giveStandardStreams(user.uid, terminal ? () => true : isStream);
   setPersonality(linux);
   if (linux.memoryPolicy) load(import("./memoryPolicy.ts")).applyMemoryPolicy(linux.memoryPolicy);
   labels?.program();
@@ -140,15 +142,18 @@ function setPersonality({ personality }: ProcessPlan["linux"]): void {
  * closed to root (a network filesystem), as the user. False if one of `tolerated` stopped it.
  */
 function enterWorkingDirectory(root: number, cwd: string, tolerated: readonly number[]): boolean {
-  return doing(
-    `entering the working directory ${cwd}`,
-    "/process/cwd",
-    () =>
-      unless(tolerated, () => {
-        using(openInRoot(root, cwd, O_PATH | O_DIRECTORY), fchdir);
-        return true;
-      }) ?? false,
-  );
+  return doing(`entering the working directory ${cwd}`, "/process/cwd", () => {
+    try {
+      using(openInRoot(root, cwd, O_PATH | O_DIRECTORY), fchdir);
+      return true;
+    } catch (error) {
+      if (isErrno(error, ...tolerated)) return false;
+      const why = error instanceof Errno ? PATH_WORDS[error.errno] : undefined;
+      if (why === undefined) throw error;
+      // Podman knows what was wrong by "chdir to cwd".
+      throw new Failure(`chdir to cwd: ${why}`, { errno: (error as Errno).errno });
+    }
+  });
 }
 
 /** A working directory outside the root reads as `(unreachable)…` (getcwd(3)). */

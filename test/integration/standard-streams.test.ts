@@ -77,7 +77,7 @@ for (const [where, edit, host] of PLACES) {
     assert.equal(statSync(path).uid, isOwn ? UID : 0);
   });
 
-  test(`a terminal ${isOwn ? "is the user’s" : "stays its owner’s"}${where}`, () => {
+  test(`the caller’s terminal stays its owner’s${where}`, () => {
     const folder = newFolder("stream");
     const { path } = shellBundle("true", {
       edit: (config) => {
@@ -89,7 +89,23 @@ for (const [where, edit, host] of PLACES) {
     const inTerminal = `${call}; stat -L -c %u /proc/self/fd/0 > ${folder}/owner`;
     execFileSync("script", ["-qec", inTerminal, "/dev/null"], { stdio: "ignore" });
     const owner = execFileSync("cat", [`${folder}/owner`], { encoding: "utf8" });
-    assert.equal(owner, `${isOwn ? UID : 0}\n`);
+    assert.equal(owner, "0\n");
+  });
+
+  test(`a terminal of its own is the user’s${where}`, () => {
+    const { path } = shellBundle("stat -L -c %u /proc/self/fd/0 && : >> /proc/self/fd/1", {
+      edit: (config) => {
+        asUser(config);
+        edit(config);
+        config.process.terminal = true;
+      },
+    });
+    const call = `"${tsrun.command.join(" ")}" run --bundle ${path} ${newId()}`;
+    const shown = execFileSync("script", ["-qec", call, "/dev/null"], {
+      encoding: "utf8",
+      stdio: ["ignore", "pipe", "ignore"],
+    });
+    assert.match(shown, new RegExp(`\\b${UID}\\s*$`));
   });
 }
 
