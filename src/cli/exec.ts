@@ -85,7 +85,7 @@ an error.`,
 /** What the document says instead. */
 const DESCRIBING = [
   ...(["cwd", "env", "tty", "user", "additionalGids"] as const),
-  ...(["cap", "newPrivs", "apparmor", "processLabel"] as const),
+  ...(["cap", "apparmor", "processLabel"] as const),
 ];
 
 function readProcess(
@@ -94,7 +94,8 @@ function readProcess(
   warn: (message: string) => void,
 ): ProcessDocument {
   const path = flags.process as string;
-  if (words.length > 0 || DESCRIBING.some((flag) => flags[flag] !== undefined))
+  const isDescribed = DESCRIBING.some((flag) => flags[flag]) || flags.newPrivs === false;
+  if (words.length > 0 || isDescribed)
     warn(
       `the process is what ${path} says: the command and the options that describe it are ignored`,
     );
@@ -109,6 +110,8 @@ function toChanges(words: readonly string[], flags: ExecFlags): ProcessChanges {
   const args = words[0] === "--" ? words.slice(1) : [...words];
   if (args.length === 0)
     throw new Failure("exec needs a command, or --process", { hint: "see tsrun exec --help" });
+  if (flags.cwd && !flags.cwd.startsWith("/"))
+    throw new Failure(`--cwd is ${JSON.stringify(flags.cwd)}: expected an absolute path`);
   const [, uid, gid] = /^(\d+)(?::(\d+))?$/.exec(flags.user || "0") ?? [];
   if (uid === undefined)
     throw new Failure(`--user is ${JSON.stringify(flags.user)}, which is not a uid or uid:gid`, {

@@ -17,10 +17,11 @@ import { type ExecutedProcess, placed, processOf } from "./execProcess.ts";
 import { type ExecTarget, openTarget, openTargetGroup } from "./execTarget.ts";
 import { awaitExecution } from "./execution.ts";
 import { checkKernel } from "./kernel.ts";
-import { writePidFile } from "./pidFile.ts";
+import { removePidFile, writePidFile } from "./pidFile.ts";
 import { identityOf } from "./process.ts";
 import { checkProcess } from "./processChecks.ts";
 import { hookState } from "./status.ts";
+import type { StoredState } from "./store.ts";
 import { checkTerminal } from "./terminal.ts";
 
 /** The options of `exec`, in runc's words. */
@@ -98,16 +99,19 @@ function launch(context: Context, target: ExecTarget, options: ExecOptions): Lau
     channel: end,
   };
   const child = bearExec(plan, target, openTargetGroup(state, options.cgroup));
+  let isTold = false;
   try {
     const { consoleSocket } = options;
     const isKnown = { child, channel: creator, consoleSocket, seccomp: linux.seccomp };
     const terminal = serve({ ...isKnown, state: () => hookState(state, "running") });
     seccomp?.keep();
-    settle(child, process, options);
+    settle(child, process, state, options);
+    isTold = true;
     creator.send({ type: "recorded" });
     awaitExecution(creator.fd, seccomp && identityOf(child.pid));
     return { child, terminal };
   } catch (error) {
+    if (isTold && options.pidFile !== undefined) removePidFile(options.pidFile);
     // Nobody else would: a process that has ended and is not waited for stays in the container's PID namespace. One that
     // ended by itself may have been waited for (ECHILD).
     sendSignal(child.pidfd, SIGKILL);
@@ -130,7 +134,10 @@ function check(process: Process, { ids }: ExecTarget, options: ExecOptions): voi
 }
 
 /** What its maker does for a process that is ready: it must not have executed anything yet. */
-function settle(child: Child, process: Process, { pidFile, pidfdSocket }: ExecOptions): void {
+function settle(child: Child, process: Process, state: StoredState, options: ExecOptions): void {
+  const { pidFile, pidfdSocket } = options;
+  if (state.resctrl)
+    load(import("./intelRdt.ts")).enterIntelRdt(state.id, state.resctrl, child.pid);
   if (process.scheduler || process.ioPriority)
     load(import("./scheduling.ts")).applyScheduling(child.pid, process);
   if (pidfdSocket !== undefined)

@@ -30,10 +30,31 @@ export interface ProcessDocument {
 export type ExecutedProcess = ProcessDocument | ProcessChanges;
 
 /** Throws a Failure for a document that does not keep to the specification. */
-export function processOf(config: Spec, wanted: ExecutedProcess): Process {
-  if ("args" in wanted) return changeProcess(config.process ?? { cwd: "/" }, wanted);
+export function processOf({ process = { cwd: "/" } }: Spec, wanted: ExecutedProcess): Process {
+  if ("args" in wanted) return changeProcess(process, wanted);
   const { path, text } = wanted;
-  return doing(`reading the process from ${path}`, undefined, () => readProcess(text));
+  const document = doing(`reading the process from ${path}`, undefined, () => readProcess(text));
+  return completeProcess(process, document);
+}
+
+/**
+ * A document that leaves out how a process is confined does not free it: it has what the container's own has, as with runc
+ * (and AppArmor's profile as with crun).
+ */
+export function completeProcess(process: Process, document: Process): Process {
+  const { capabilities, apparmorProfile, selinuxLabel, oomScoreAdj } = process;
+  const { scheduler, ioPriority, execCPUAffinity, user: { umask } = {} } = process;
+  const kept = {
+    ...{ capabilities, apparmorProfile, selinuxLabel, oomScoreAdj },
+    ...{ scheduler, ioPriority, execCPUAffinity },
+  };
+  const given = Object.entries(kept).filter(([, value]) => value !== undefined);
+  const user = document.user ?? { uid: 0, gid: 0 };
+  return {
+    ...(Object.fromEntries(given) as Partial<Process>),
+    ...document,
+    ...(umask === undefined ? {} : { user: { umask, ...user } }),
+  };
 }
 
 /** As with runc: lists are added to, the rest is replaced; and a terminal is what was asked for, whatever config.json says. */

@@ -98,6 +98,12 @@ export function applyIntelRdt(intelRdt: LinuxIntelRdt, construction: Constructio
   );
 }
 
+/** Puts a process that is executed in a container into its group. With the filesystem that has gone. Throws a Failure. */
+export function enterIntelRdt(id: string, present: ResctrlGroup, pid: number): void {
+  const root = openResctrl();
+  if (root !== undefined) using(root, () => enterResctrl(root, id, present, pid));
+}
+
 /** Allocates a running container other caches and memory bandwidth. Throws a Failure. */
 export function changeIntelRdt(
   schemata: Schemata,
@@ -163,6 +169,15 @@ export function joinResctrl(
     );
     record(recorded);
     using(openDirectory(group, path), (monitoring) => moveTask(root, monitoring, pid));
+  });
+}
+
+/** Puts one more process into the groups of a container: it would stay in those of its creator. Throws a Failure. */
+export function enterResctrl(root: number, id: string, present: ResctrlGroup, pid: number): void {
+  using(openPresent(root, present), (group) => {
+    moveTask(root, group, pid);
+    if (present.isMonitored)
+      using(openDirectory(group, `mon_groups/${id}`), (own) => moveTask(root, own, pid));
   });
 }
 

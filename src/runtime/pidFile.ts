@@ -20,3 +20,8 @@ export function writePidFile(path: string, pid: number): void {
     }
   });
 }
+
+/** Of a process that has not come to its program: the pid may be another's soon. */
+export function removePidFile(path: string): void {
+  unlinkAt(AT_FDCWD, path);
+}

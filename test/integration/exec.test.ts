@@ -2,7 +2,7 @@
  * exec: what the process is and sees, beside runc and crun; how it ends; what a hostile container cannot do to it.
  */
 import assert from "node:assert/strict";
-import { mkdirSync, readFileSync, readlinkSync, writeFileSync } from "node:fs";
+import { existsSync, mkdirSync, readFileSync, readlinkSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { test } from "node:test";
 import { type Bundle, newFolder, shellBundle, WAITS, writeConfig } from "./harness/bundle.ts";
@@ -157,7 +157,9 @@ test("the exit status is the command's, 128 + n for signal n, and 255 for an err
     for (const [words, why] of [
       [["nosuch"], /executable file not found/],
       [["/etc"], /permission denied/],
-      [["--cwd", "/nowhere", "--", "true"], /working directory \/nowhere.*ENOENT/],
+      [["--cwd", "/nowhere", "--", "true"], /\/nowhere: chdir to cwd: no such file or directory/],
+      [["--cwd", "/bin/busybox", "--", "true"], /chdir to cwd: not a directory \(ENOTDIR\)/],
+      [["--cwd", "tmp", "--", "true"], /--cwd is "tmp": expected an absolute path/],
       [["--user", "root", "--", "true"], /--user is "root".*numbers/],
       [["--user", "4294967295", "--", "true"], /--user/],
       [["--env", "NONE", "--", "true"], /no environment variable/],
@@ -196,6 +198,20 @@ test("a process that does not come to its program leaves nothing in the containe
       );
       assert.deepEqual(list(), before);
     });
+  });
+});
+
+test("a process that does not come to its program leaves no pid file", () => {
+  const bundle = shellBundle(WAITS, {
+    // Its interpreter is missing, which only execve(2) finds.
+    prepare: (rootfs) => writeFileSync(join(rootfs, "script"), "#!/nosuch\n", { mode: 0o755 }),
+  });
+  inContainer(bundle, (exec) => {
+    const pidFile = join(newFolder("pid"), "pid");
+    failed(exec("--pid-file", pidFile, "--", "/script"), /it or its interpreter/);
+    assert.equal(existsSync(pidFile), false);
+    succeeded(exec("--pid-file", pidFile, "--", "true"));
+    assert.equal(existsSync(pidFile), true);
   });
 });
 
@@ -245,6 +261,8 @@ test("--process gives all of it, as engines do", () => {
     const call = (...words: string[]) => tsrun.call(["exec", "-p", file, ...words, id], NOT_NULL);
     assert.equal(succeeded(call()).stdout, "5\n/tmp\nb\n");
     assert.match(call("--cwd", "/").stderr, /what .*process.json says.*ignored/);
+    const { stderr } = tsrun.call(["exec", "-dp", file, id], NOT_NULL);
+    assert.equal(stderr, "");
     writeFileSync(file, JSON.stringify({ ...document, cwd: "tmp", args: 1 }));
     failed(call(), /\/args: expected.*\/cwd: expected an absolute path/);
     failed(

@@ -32,6 +32,36 @@ test("without options only the command and the terminal are others than the cont
   deepEqual(processOf(config, none), { ...process, args: ["ps"], terminal: false });
 });
 
+test("a document is all of the process, but for what confines that and is left out", () => {
+  const confined: Process = {
+    ...process,
+    user: { uid: 1, gid: 2, umask: 0o77 },
+    apparmorProfile: "a",
+    selinuxLabel: "s",
+    oomScoreAdj: 321,
+    scheduler: { policy: "SCHED_BATCH" },
+    ioPriority: { class: "IOPRIO_CLASS_IDLE", priority: 0 },
+    execCPUAffinity: { initial: "0" },
+    noNewPrivileges: true,
+  };
+  const read = (document: object) =>
+    processOf(
+      { ...config, process: confined },
+      { path: "/p", text: JSON.stringify({ args: ["ps"], cwd: "/", ...document }) },
+    );
+  const { capabilities, apparmorProfile, selinuxLabel, oomScoreAdj } = confined;
+  const { scheduler, ioPriority, execCPUAffinity } = confined;
+  deepEqual(read({}), {
+    ...{ capabilities, apparmorProfile, selinuxLabel, oomScoreAdj },
+    ...{ scheduler, ioPriority, execCPUAffinity },
+    ...{ args: ["ps"], cwd: "/", user: { uid: 0, gid: 0, umask: 0o77 } },
+  });
+  const own = { capabilities: {}, apparmorProfile: "b", oomScoreAdj: 0 };
+  const { user, ...rest } = read({ ...own, user: { uid: 5, gid: 6, umask: 0 } });
+  deepEqual([rest.capabilities, rest.apparmorProfile, rest.oomScoreAdj], [{}, "b", 0]);
+  deepEqual(user, { uid: 5, gid: 6, umask: 0 });
+});
+
 test("lists are added to, the rest is replaced", () => {
   const changed = processOf(config, {
     ...none,
@@ -68,7 +98,11 @@ test("an added capability is ambient only where there are inheritable ones", () 
 
 test("a document is the whole process, and errors name it", () => {
   const read = (text: string) => processOf(config, { path: "/p.json", text });
-  deepEqual(read('{"cwd": "/", "args": ["a"], "env": null}'), { cwd: "/", args: ["a"] });
+  deepEqual(read('{"cwd": "/", "args": ["a"], "env": null}'), {
+    capabilities: process.capabilities,
+    cwd: "/",
+    args: ["a"],
+  });
   throws(
     () => read('{"args": 1}'),
     /reading the process from \/p\.json: .*\/args: expected an array/,

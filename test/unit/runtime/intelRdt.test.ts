@@ -21,6 +21,7 @@ import {
 import {
   changeResctrl,
   checkIntelRdt,
+  enterResctrl,
   joinResctrl,
   leaveResctrl,
   type ResctrlGroup,
@@ -98,6 +99,28 @@ function empty(root: number, path: string): void {
   for (const name of ["tasks", "schemata"]) unlinkAt(root, `${path}/${name}`);
   rmdirAt(root, `${path}/mon_groups`);
 }
+
+describe("one more process", () => {
+  test("goes into the container's group, and the one that is monitored", () => {
+    inResctrl((root) => {
+      const present = join(root, { closID: "gold", enableMonitoring: true }).at(-1);
+      enterResctrl(root, ID, present as ResctrlGroup, PID + 1);
+      equal(readText("gold/tasks", root), String(PID + 1));
+      equal(readText(`gold/mon_groups/${ID}/tasks`, root), String(PID + 1));
+      const own = join(root, { l3CacheSchema: "L3:0=f" }).at(-1);
+      enterResctrl(root, ID, own as ResctrlGroup, PID + 2);
+      equal(readText(`${ID}/tasks`, root), String(PID + 2));
+    });
+  });
+
+  test("does not come into a group that is gone", () => {
+    inResctrl((root) => {
+      const gone = { name: "silver", isOwn: true, inode: 1 };
+      const { message } = failureOf(() => enterResctrl(root, ID, gone, PID));
+      equal(message, "the resctrl group silver of the container is gone");
+    });
+  });
+});
 
 describe("a group of the container's own", () => {
   test("is made with its id, gets the schemata in their order and the process, and goes with it", () => {
