@@ -1,6 +1,5 @@
 /** The error that people read, and its form on the wire between the processes of one command. */
 import { ENOSYS } from "#abi";
-import type { Fault } from "../spec/checks.ts";
 import { Errno, errnoName, isErrno } from "./linux/errno.ts";
 import { inEveryChild } from "./linux/process.ts";
 
@@ -14,6 +13,13 @@ export type FailureKind =
   | "container-status"
   /** config.json cannot be read, or is not as it has to be. */
   | "config";
+
+/** Where a document departs from its schema (spec/checks.ts). */
+export interface Fault {
+  pointer: string;
+  expected: string;
+  found: unknown;
+}
 
 export interface FailureDetails {
   /** Why: another Failure, an Errno, or any other error. */
