@@ -105,7 +105,7 @@ for (const [where, edit, host] of PLACES) {
       encoding: "utf8",
       stdio: ["ignore", "pipe", "ignore"],
     });
-    assert.match(shown, new RegExp(`\\b${UID}\\s*$`));
+    assert.match(shown, new RegExp(`\\b${UID}\r`));
   });
 }
 
