@@ -1,4 +1,7 @@
-/** Words that engines look for in what went wrong: a program or a place that is missing gives the status 127, one that is forbidden 126. */
+/**
+ * Words that engines look for in what went wrong: a program or a place that is missing gives the status 127, one that is
+ * forbidden 126.
+ */
 import { EACCES, ELOOP, ENOENT, ENOTDIR } from "#abi";
 
 export const MISSING = "no such file or directory (ENOENT)";

@@ -51,7 +51,7 @@ export async function untilStarted(
  * Kills a tsrun and the process that it has made, if it has come to that, when the signal comes: a container's process
  * outlives its tsrun. Returns what takes that back.
  */
-export const killOn = (signal: AbortSignal | undefined, running: Running, pidFile: string) =>
+export const killWholeOn = (signal: AbortSignal | undefined, running: Running, pidFile: string) =>
   onAbort(signal, () => {
     killWhole(running, pidFile).catch(() => {});
   });

@@ -19,7 +19,7 @@ import { noState, StateDirectory } from "../runtime/store.ts";
 import { Binary, type OutputOptions, type Running, withText } from "./binary.ts";
 import { inProcess, toRuntimeError } from "./errors.ts";
 import { AttachedProcess, ContainerProcess, type Signal, toSignalNumber } from "./handle.ts";
-import { killOn, readPid, untilStarted } from "./making.ts";
+import { killWholeOn, readPid, untilStarted } from "./making.ts";
 import { type Stdio, Streams } from "./stdio.ts";
 import { Handover, openTerminal, Terminal, type TerminalSize } from "./terminal.ts";
 
@@ -446,7 +446,7 @@ export class Runtime {
       const streams = new Streams(terminal ? {} : (options.stdio ?? {}));
       try {
         const running = this.#start(streams, [...line, "--", ...after], preserveFds);
-        const takeBack = killOn(signal, running, pidFile);
+        const takeBack = killWholeOn(signal, running, pidFile);
         const status = await running.ended.catch(rethrow(signal)).finally(takeBack);
         if (status !== 0)
           throw toRuntimeError(new Failure(`tsrun ${words[0]} has ended with status ${status}`));
@@ -481,7 +481,7 @@ export class Runtime {
       try {
         const call = this.#start(streams, line, preserveFds);
         running = call;
-        const takeBack = killOn(signal, call, pidFile);
+        const takeBack = killWholeOn(signal, call, pidFile);
         const started = await untilStarted(call, pidFile, isThere).finally(takeBack);
         const ended = call.ended.finally(() => signal?.throwIfAborted());
         const attached = new AttachedProcess(started, ended, streams, shown);

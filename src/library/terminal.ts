@@ -4,20 +4,11 @@ import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { Duplex } from "node:stream";
 import { ReadStream } from "node:tty";
-import {
-  F_GETFL,
-  F_SETFL,
-  O_CLOEXEC,
-  O_NOCTTY,
-  O_NONBLOCK,
-  O_RDWR,
-  SOCK_NONBLOCK,
-  SOCK_STREAM,
-} from "#abi";
+import { O_CLOEXEC, O_NOCTTY, O_RDWR, SOCK_NONBLOCK, SOCK_STREAM } from "#abi";
 import { doing, Failure } from "../failure.ts";
-import { close, fcntl, using } from "../linux/fs.ts";
+import { close, setNonBlocking, using } from "../linux/fs.ts";
 import { accept, listenAt, receive } from "../linux/socket.ts";
-import { openPeer, setWindowSize, type WindowSize } from "../linux/tty.ts";
+import { endOfInput, openPeer, setWindowSize, type WindowSize } from "../linux/tty.ts";
 import { BinaryError, inProcess } from "./errors.ts";
 
 /** The size of a terminal, in characters. */
@@ -25,8 +16,6 @@ export interface TerminalSize {
   rows: number;
   columns: number;
 }
-
-const NEWLINE = 0x0a;
 
 /** How long to wait until the terminal may take more of what is typed; each next pause is longer. */
 const FIRST_PAUSE_MS = 1;
@@ -40,7 +29,7 @@ export class Terminal extends Duplex {
   readonly #master: ReadStream;
   readonly #descriptor: number;
   readonly #resized: () => void;
-  #last = NEWLINE;
+  #last: number | undefined;
 
   /** @internal */
   constructor(master: number, resized: () => void = () => {}) {
@@ -49,7 +38,7 @@ export class Terminal extends Duplex {
     this.#resized = resized;
     this.#master = new ReadStream(master);
     // libuv would write to it in blocking calls, and a program that does not read would stop this whole process.
-    fcntl(master, F_SETFL, fcntl(master, F_GETFL) | O_NONBLOCK);
+    setNonBlocking(master);
     this.#master.on("data", (data) => {
       if (!this.push(data)) this.#master.pause();
     });
@@ -79,9 +68,9 @@ export class Terminal extends Duplex {
     this.#type(chunk, done);
   }
 
-  /** @internal After an unfinished line the first control-D only sends that line on (termios(3), VEOF). */
+  /** @internal */
   override _final(done: Done): void {
-    this.#type(Uint8Array.from(this.#last === NEWLINE ? [4] : [4, 4]), done);
+    this.#type(endOfInput(this.#last), done);
   }
 
   /** @internal */

@@ -9,8 +9,11 @@ import {
   EINTR,
   ENOENT,
   ENOTDIR,
+  F_GETFL,
+  F_SETFL,
   O_CLOEXEC,
   O_DIRECTORY,
+  O_NONBLOCK,
   O_PATH,
   O_RDONLY,
   RESOLVE_IN_ROOT,
@@ -166,6 +169,11 @@ export function dup(from: number, to: number): void {
 
 export function fcntl(fd: number, command: number, value = 0): number {
   return check(syscall(SYS_fcntl, fd, command, value), "fcntl", fd);
+}
+
+/** For all who have the same open file (open(2)): a read or write that would wait is EAGAIN. */
+export function setNonBlocking(fd: number): void {
+  fcntl(fd, F_SETFL, fcntl(fd, F_GETFL) | O_NONBLOCK);
 }
 
 /** Enough for most files of /proc and most configurations in one read(2); fresh memory costs more than the call. */

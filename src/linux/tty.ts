@@ -83,6 +83,15 @@ export function rawTermios(settings: Termios): Termios {
   return raw;
 }
 
+const NEWLINE = 0x0a;
+
+/**
+ * What a terminal's line discipline takes for the end of input after a last byte, if any: VEOF, control-D (termios(3)). After an
+ * unfinished line the first one only sends that line on.
+ */
+export const endOfInput = (last: number | undefined): Uint8Array =>
+  Uint8Array.from(last === undefined || last === NEWLINE ? [4] : [4, 4]);
+
 export interface WindowSize {
   /** In characters. */
   rows: number;

@@ -41,7 +41,7 @@ export function processOf({ process = { cwd: "/" } }: Spec, wanted: ExecutedProc
  * A document that leaves out how a process is confined does not free it: it has what the container's own has, as with runc
  * (and AppArmor's profile as with crun).
  */
-export function completeProcess(process: Process, document: Process): Process {
+function completeProcess(process: Process, document: Process): Process {
   const { capabilities, apparmorProfile, selinuxLabel, oomScoreAdj } = process;
   const { scheduler, ioPriority, execCPUAffinity, user: { umask } = {} } = process;
   const kept = {

@@ -3,9 +3,6 @@ import {
   EAGAIN,
   EIO,
   ENOTTY,
-  F_GETFL,
-  F_SETFL,
-  O_NONBLOCK,
   POLLIN,
   POLLOUT,
   SIGCHLD,
@@ -16,12 +13,13 @@ import {
 } from "#abi";
 import { syscall } from "#host";
 import { unless } from "../linux/errno.ts";
-import { fcntl } from "../linux/fs.ts";
+import { setNonBlocking } from "../linux/fs.ts";
 import { type Child, type Ending, getpid, reapUpTo, sendSignal, wait } from "../linux/process.ts";
 import { openSignals, poll, readSignal, type Watched } from "../linux/signals.ts";
 import {
   awaitForeground,
   copyWindowSize,
+  endOfInput,
   getTermios,
   rawTermios,
   setTermios,
@@ -84,7 +82,7 @@ class ShownTerminal {
 
   constructor(master: number) {
     this.#master = master;
-    fcntl(master, F_SETFL, fcntl(master, F_GETFL) | O_NONBLOCK);
+    setNonBlocking(master);
   }
 
   take(): void {
@@ -105,14 +103,6 @@ class ShownTerminal {
   }
 }
 
-const NEWLINE = 0x0a;
-
-/**
- * What a terminal's line discipline takes for the end of input: VEOF, control-D (termios(3)). After an unfinished line the
- * first one only sends that line on.
- */
-const endOfInput = (last: number): Uint8Array => Uint8Array.from(last === NEWLINE ? [4] : [4, 4]);
-
 /** What a pipe takes without blocking once poll(2) calls it writable (PIPE_BUF, pipe(7)). */
 const CHUNK = 4096;
 
@@ -123,8 +113,8 @@ const LEFTOVER_CHUNKS = 16;
 class Relay {
   readonly #from: number;
   readonly #to: number;
-  readonly #farewell: (last: number) => Uint8Array;
-  #last = NEWLINE;
+  readonly #farewell: (last: number | undefined) => Uint8Array;
+  #last: number | undefined;
   #pending: Uint8Array = new Uint8Array(0);
   #ended = false;
 
@@ -132,7 +122,7 @@ class Relay {
   constructor(
     from: number,
     to: number,
-    farewell: (last: number) => Uint8Array = () => new Uint8Array(0),
+    farewell: (last: number | undefined) => Uint8Array = () => new Uint8Array(0),
   ) {
     this.#from = from;
     this.#to = to;
