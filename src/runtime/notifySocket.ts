@@ -86,7 +86,7 @@ const MESSAGE_MAX = 4096;
 /** How long a service manager may take to have read what it was told. */
 const BARRIER_MS = 30_000;
 
-/** The socket on which a container says that it is ready, until it has. */
+/** The socket on which a container says that it is ready. */
 export class Readiness {
   readonly #context: Context;
   readonly #fd: number;
@@ -106,20 +106,22 @@ export class Readiness {
       for (;;) {
         const ready = poll([pidfd, this.#fd].map((fd) => ({ fd, events: POLLIN })));
         if (ready.some(({ fd }) => fd === this.#fd) && this.#isSaid())
-          return this.#tell(state.process?.pid ?? 0, waitForBarrier);
+          return tellReady(this.#context, state.process?.pid ?? 0, waitForBarrier);
         if (ready.some(({ fd }) => fd === pidfd)) return;
       }
     });
   }
 
-  /** What to wait for in the foreground. */
+  /** What to wait for in the foreground: what a container goes on to say is read, or it would have to wait for that. */
   watched(): Watched[] {
-    return this.#isTold ? [] : [{ fd: this.#fd, events: POLLIN }];
+    return [{ fd: this.#fd, events: POLLIN }];
   }
 
   /** In the foreground tsrun stays, and is what the service manager goes on watching. */
   move(ready: ReadonlySet<number>): void {
-    if (!this.#isTold && ready.has(this.#fd) && this.#isSaid()) this.#tell(getpid());
+    if (!ready.has(this.#fd) || !this.#isSaid() || this.#isTold) return;
+    this.#isTold = true;
+    tellReady(this.#context, getpid());
   }
 
   /** Whether it has been said in one of the messages that have come. */
@@ -132,11 +134,6 @@ export class Readiness {
       const message = String.fromCharCode(...buffer.subarray(0, check(length, "read", this.#fd)));
       if (message.split("\n").includes("READY=1")) return true;
     }
-  }
-
-  #tell(pid: number, afterwards?: (manager: number) => void): void {
-    this.#isTold = true;
-    tellReady(this.#context, pid, afterwards);
   }
 }
 

@@ -52,6 +52,7 @@ function say(pid: number, messages: string[], uid = 0): void {
     ["-S", PROGRAM, "say", folder, String(uid), ...messages],
     {
       encoding: "utf8",
+      timeout: 10_000,
     },
   );
   assert.equal(status, 0, stderr);
@@ -142,6 +143,20 @@ test("in the foreground tsrun stays, and is the process to watch", () => {
   say(pid, ["READY=1", "READY=1", "STATUS=x"]);
   eventually("the manager has heard", () => manager.heard.length > 0);
   assert.deepEqual(manager.heard, [`'MAINPID=${call.pid}\\nREADY=1' 0`]);
+  succeeded(tsrun.call(["kill", id, "TERM"]));
+  ended(call);
+});
+
+test("what a container goes on to say is read: it need not wait", () => {
+  const { path } = waiting();
+  const id = newId();
+  const manager = new Manager(1);
+  const call = begin(tsrun, ["run", "--bundle", path, id], manager.env);
+  eventually("there is the container", () => existsSync(`/run/tsrun/${id}/state.json`));
+  becomes(id, "running");
+  say(stateOf(id).pid, ["READY=1", ...Array.from({ length: 100 }, () => "WATCHDOG=1")]);
+  eventually("the manager has heard", () => manager.heard.length > 0);
+  assert.equal(manager.heard.length, 1);
   succeeded(tsrun.call(["kill", id, "TERM"]));
   ended(call);
 });
