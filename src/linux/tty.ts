@@ -23,10 +23,11 @@ import {
   PARENB,
   PARMRK,
   SIGTTOU,
+  SYS_getpgid,
   SYS_ioctl,
   TCGETS,
-  TCSBRK,
   TCSETS,
+  TIOCGPGRP,
   TIOCGPTPEER,
   TIOCGWINSZ,
   TIOCSCTTY,
@@ -35,6 +36,7 @@ import {
 } from "#abi";
 import { syscall } from "#host";
 import { check } from "./errno.ts";
+import { signalGroup } from "./process.ts";
 import { withUnblocked } from "./signals.ts";
 import { struct } from "./struct.ts";
 
@@ -61,26 +63,46 @@ export function setTermios(fd: number, settings: Termios): void {
   check(syscall(SYS_ioctl, fd, TCSETS, settings), "ioctl(TCSETS)", fd);
 }
 
+/** Whether the caller may change the terminal: a shell with job control has it in the foreground, or there is no such shell. */
+export function isInForeground(fd: number): boolean {
+  const group = new Int32Array(1);
+  // ENOTTY: it is not the caller's controlling terminal.
+  return syscall(SYS_ioctl, fd, TIOCGPGRP, group) < 0 || group[0] === syscall(SYS_getpgid, 0);
+}
+
 /**
- * Waits until the caller is in the terminal's foreground, as tcdrain(3) does: in the background it is stopped until a shell
- * brings it to the front (SIGTTOU). False for one that no shell could bring there.
+ * Stops the caller's job, as a terminal does with one that wants it from the background (SIGTTOU), until a shell lets it go
+ * on. Returns at once where no shell could (the process group is orphaned, setpgid(2)), or where SIGTTOU is ignored.
  */
-export const awaitForeground = (fd: number): boolean =>
-  withUnblocked(SIGTTOU, () => syscall(SYS_ioctl, fd, TCSBRK, 1) === 0);
+export function stopInBackground(): void {
+  withUnblocked(SIGTTOU, () => signalGroup(0, SIGTTOU));
+}
 
 /** The same settings made raw, as cfmakeraw(3) does: bytes pass through untouched. */
 export function rawTermios(settings: Termios): Termios {
-  const raw = settings.slice();
-  const view = new DataView(raw.buffer);
-  const clear = (field: "iflag" | "oflag" | "lflag" | "cflag", flags: number, set = 0) => {
-    const offset = termios.offset(field);
-    view.setUint32(offset, (view.getUint32(offset, true) & ~flags) | set, true);
-  };
-  clear("iflag", IGNBRK | BRKINT | PARMRK | ISTRIP | INLCR | IGNCR | ICRNL | IXON);
-  clear("oflag", OPOST);
-  clear("lflag", ECHO | ECHONL | ICANON | ISIG | IEXTEN);
-  clear("cflag", CSIZE | PARENB, CS8);
+  const raw = rawOutput(settings);
+  change(raw, "iflag", IGNBRK | BRKINT | PARMRK | ISTRIP | INLCR | IGNCR | ICRNL | IXON);
+  change(raw, "lflag", ECHO | ECHONL | ICANON | ISIG | IEXTEN);
+  change(raw, "cflag", CSIZE | PARENB, CS8);
   return raw;
+}
+
+/** The same settings, but what is shown passes through untouched. */
+export function rawOutput(settings: Termios): Termios {
+  const raw = settings.slice();
+  change(raw, "oflag", OPOST);
+  return raw;
+}
+
+function change(
+  settings: Termios,
+  field: "iflag" | "oflag" | "lflag" | "cflag",
+  cleared: number,
+  set = 0,
+): void {
+  const view = new DataView(settings.buffer);
+  const offset = termios.offset(field);
+  view.setUint32(offset, (view.getUint32(offset, true) & ~cleared) | set, true);
 }
 
 const NEWLINE = 0x0a;

@@ -1,31 +1,26 @@
 /** The foreground of `run`: waits for the container's process, passing on signals and the terminal's bytes. */
-import {
-  EAGAIN,
-  EIO,
-  ENOTTY,
-  POLLIN,
-  POLLOUT,
-  SIGCHLD,
-  SIGCONT,
-  SIGWINCH,
-  SYS_read,
-  SYS_write,
-} from "#abi";
-import { syscall } from "#host";
-import { unless } from "../linux/errno.ts";
-import { setNonBlocking } from "../linux/fs.ts";
+import { POLLIN, SIGCHLD, SIGCONT, SIGWINCH } from "#abi";
+import { load } from "#host";
 import { type Child, type Ending, getpid, reapUpTo, sendSignal, wait } from "../linux/process.ts";
 import { openSignals, poll, readSignal, type Watched } from "../linux/signals.ts";
-import {
-  awaitForeground,
-  copyWindowSize,
-  endOfInput,
-  getTermios,
-  rawTermios,
-  setTermios,
-  type Termios,
-} from "../linux/tty.ts";
+import type { CallersTerminal } from "./callersTerminal.ts";
 import type { Readiness } from "./notifySocket.ts";
+import type { Shown, Typed } from "./relay.ts";
+
+/** A process in the foreground, and what is between it and its caller. */
+interface Supervision {
+  child: Child;
+  signals: number;
+  screen: Screen | undefined;
+  readiness: Readiness | undefined;
+}
+
+/** What a process with a terminal has in the foreground. */
+interface Screen {
+  callers: CallersTerminal;
+  typed: Typed;
+  shown: Shown;
+}
 
 /**
  * Waits until the process has ended. `terminal` is the master of its terminal, if it has one; `readiness` is passed on, if
@@ -36,145 +31,90 @@ export function supervise(
   terminal: number | undefined,
   readiness?: Readiness | undefined,
 ): Ending {
-  const signals = openSignals();
-  const relays =
-    terminal === undefined ? [] : [new Relay(0, terminal, endOfInput), new Relay(terminal, 1)];
-  const moving = readiness ? [...relays, readiness] : relays;
-  const shown = terminal === undefined ? undefined : new ShownTerminal(terminal);
+  const screen = terminal === undefined ? undefined : openScreen(terminal);
+  const supervision = { child, signals: openSignals(), screen, readiness };
   try {
-    shown?.take();
-    for (;;) {
-      const ready = poll([
-        { fd: child.pidfd, events: POLLIN },
-        { fd: signals, events: POLLIN },
-        ...moving.flatMap((each) => each.watched()),
-      ]);
-      for (const each of moving) each.move(new Set(ready.map(({ fd }) => fd)));
-      handleSignals(signals, child, shown);
-      if (ready.some(({ fd }) => fd === child.pidfd)) {
-        // What the container wrote last is still in the terminal.
-        relays[1]?.drain();
-        return wait(child.pidfd) as Ending;
-      }
-    }
+    screen?.callers.take();
+    attend(supervision);
+    const ending = wait(child.pidfd) as Ending;
+    if (screen) showRest(supervision, screen.shown);
+    return ending;
   } finally {
-    shown?.giveBack();
+    screen?.callers.giveBack();
   }
 }
 
-/** All but those that are for this process itself are for the container's. */
-function handleSignals(signals: number, child: Child, shown: ShownTerminal | undefined): void {
+function openScreen(master: number): Screen {
+  const { CallersTerminal, streamWithoutWaits } = load(import("./callersTerminal.ts"));
+  const { Shown, Typed } = load(import("./relay.ts"));
+  return {
+    callers: new CallersTerminal(master),
+    typed: new Typed(streamWithoutWaits(0), master),
+    shown: new Shown(master, streamWithoutWaits(1)),
+  };
+}
+
+/** Until the process has ended. */
+function attend(supervision: Supervision): void {
+  const { child, signals, screen } = supervision;
+  for (;;) {
+    if (passSignalsOn(supervision)) screen?.callers.grantGrace();
+    const grace = screen?.callers.grace;
+    if (grace === 0) {
+      screen?.callers.awaitForeground();
+      continue;
+    }
+    const moving = movingIn(supervision);
+    const ready = awaitAny(
+      [watched(child.pidfd), watched(signals), ...moving.flatMap((each) => each.watched())],
+      grace,
+    );
+    for (const each of moving) each.move(ready);
+    if (ready.has(child.pidfd)) return;
+  }
+}
+
+function movingIn({ screen, readiness }: Supervision): (Typed | Shown | Readiness)[] {
+  return [
+    ...(screen && !screen.callers.isInBackground ? [screen.typed] : []),
+    ...(screen ? [screen.shown] : []),
+    ...(readiness ? [readiness] : []),
+  ];
+}
+
+const watched = (fd: number): Watched => ({ fd, events: POLLIN });
+
+const awaitAny = (all: readonly Watched[], timeout?: number): ReadonlySet<number> =>
+  new Set(poll(all, timeout).map(({ fd }) => fd));
+
+/**
+ * What the process wrote last is still in its terminal. Whoever does not want to wait until somebody reads that sends a
+ * signal: there is no process any more that it could be for.
+ */
+function showRest(supervision: Supervision, shown: Shown): void {
+  const { signals } = supervision;
+  shown.finish();
+  for (let left = shown.watched(); left.length > 0; left = shown.watched()) {
+    const ready = awaitAny([watched(signals), ...left]);
+    shown.move(ready);
+    if (ready.size === 1 && ready.has(signals) && passSignalsOn(supervision)) return;
+  }
+}
+
+/** All signals but those that are for this process itself are for the container's. Returns whether there were such. */
+function passSignalsOn({ child, signals, screen }: Supervision): boolean {
+  let isPassedOn = false;
   for (let next = readSignal(signals); next !== undefined; next = readSignal(signals)) {
     const { signal, sender } = next;
     if (signal === SIGCHLD) reapUpTo(child);
-    else if (signal === SIGWINCH && shown) shown.resize();
+    else if (signal === SIGWINCH && screen) screen.callers.resize();
     // SIGPIPE: what this process wrote is read by nobody any more.
-    else if (sender !== getpid()) sendSignal(child.pidfd, signal);
+    else if (sender !== getpid()) {
+      sendSignal(child.pidfd, signal);
+      isPassedOn ||= signal !== SIGCONT;
+    }
     // Whatever has stopped this process, a shell may have used the terminal since.
-    if (signal === SIGCONT) shown?.take();
+    if (signal === SIGCONT) screen?.callers.take();
   }
-}
-
-/** A container's terminal on the caller's own, which is raw in the meantime. */
-class ShownTerminal {
-  readonly #master: number;
-  #settings: Termios | undefined;
-
-  constructor(master: number) {
-    this.#master = master;
-    setNonBlocking(master);
-  }
-
-  take(): void {
-    if (!awaitForeground(0)) return;
-    this.#settings ??= getTermios(0);
-    if (this.#settings) setTermios(0, rawTermios(this.#settings));
-    this.resize();
-  }
-
-  resize(): void {
-    copyWindowSize(0, this.#master);
-  }
-
-  /** A terminal that has hung up has nothing to restore. */
-  giveBack(): void {
-    const settings = this.#settings;
-    if (settings) unless([EIO, ENOTTY], () => setTermios(0, settings));
-  }
-}
-
-/** What a pipe takes without blocking once poll(2) calls it writable (PIPE_BUF, pipe(7)). */
-const CHUNK = 4096;
-
-/** A terminal holds at most 64 KiB that nobody has read. */
-const LEFTOVER_CHUNKS = 16;
-
-/** Moves bytes from one descriptor to another, reading only when what was read before has been written. */
-class Relay {
-  readonly #from: number;
-  readonly #to: number;
-  readonly #farewell: (last: number | undefined) => Uint8Array;
-  #last: number | undefined;
-  #pending: Uint8Array = new Uint8Array(0);
-  #ended = false;
-
-  /** `farewell` is written when there is no more to read after a last byte. */
-  constructor(
-    from: number,
-    to: number,
-    farewell: (last: number | undefined) => Uint8Array = () => new Uint8Array(0),
-  ) {
-    this.#from = from;
-    this.#to = to;
-    this.#farewell = farewell;
-  }
-
-  /** What to wait for. */
-  watched(): Watched[] {
-    if (this.#pending.length > 0) return [{ fd: this.#to, events: POLLOUT }];
-    return this.#ended ? [] : [{ fd: this.#from, events: POLLIN }];
-  }
-
-  move(ready: ReadonlySet<number>): void {
-    if (this.#pending.length > 0 && ready.has(this.#to)) this.#write();
-    else if (this.#pending.length === 0 && !this.#ended && ready.has(this.#from)) this.#read();
-  }
-
-  /** Writes what is left to read, and no more: somebody may go on writing at the other end. */
-  drain(): void {
-    this.#flush();
-    for (let chunks = 0; chunks < LEFTOVER_CHUNKS; chunks++) {
-      this.#read();
-      if (this.#pending.length === 0) return;
-      this.#flush();
-    }
-  }
-
-  #flush(): void {
-    while (this.#pending.length > 0) {
-      poll([{ fd: this.#to, events: POLLOUT }]);
-      this.#write();
-    }
-  }
-
-  #read(): void {
-    const buffer = new Uint8Array(CHUNK);
-    const length = syscall(SYS_read, this.#from, buffer, CHUNK);
-    // A terminal's master says EIO when nobody holds the other end any more (pty(7)).
-    // Other errors (a directory as standard input) end the input as well.
-    if (length > 0) {
-      this.#pending = buffer.subarray(0, length);
-      this.#last = buffer[length - 1] as number;
-    } else if (length !== -EAGAIN) {
-      this.#ended = true;
-      this.#pending = this.#farewell(this.#last);
-    }
-  }
-
-  /** A reader that has gone is no reason to stop the container: what it would have read is dropped. */
-  #write(): void {
-    const length = syscall(SYS_write, this.#to, this.#pending, this.#pending.length);
-    if (length === -EAGAIN) return;
-    this.#pending = length < 0 ? this.#pending.subarray(0, 0) : this.#pending.subarray(length);
-  }
+  return isPassedOn;
 }

@@ -1,10 +1,10 @@
 /** The other end of a container's terminal: who gets the master. */
 import { SOCK_STREAM } from "#abi";
+import { load } from "#host";
 import { doing, Failure } from "../failure.ts";
 import { close, using } from "../linux/fs.ts";
 import { connectTo, send } from "../linux/socket.ts";
 import { encode } from "../linux/text.ts";
-import { copyWindowSize } from "../linux/tty.ts";
 
 /** A terminal needs somebody at its other end, and a console socket needs a terminal. */
 export function checkTerminal(
@@ -34,7 +34,7 @@ export function passTerminal(
   master: number,
 ): number | undefined {
   if (consoleSocket === undefined) {
-    copyWindowSize(0, master);
+    load(import("./callersTerminal.ts")).fitWindow(master);
     return master;
   }
   doing(`sending the terminal to the console socket ${consoleSocket}`, undefined, () =>

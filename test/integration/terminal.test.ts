@@ -1,11 +1,12 @@
 /** Terminals: in the foreground of `run`, and handed over through --console-socket. */
 import assert from "node:assert/strict";
-import { readFileSync } from "node:fs";
+import { mkdirSync, readFileSync } from "node:fs";
+import { join } from "node:path";
 import { test } from "node:test";
 import { type BundleOptions, makeBundle, shellBundle } from "./harness/bundle.ts";
-import { becomes, failed, stateOf, succeeded } from "./harness/expect.ts";
+import { becomes, failed, pause, stateOf, succeeded } from "./harness/expect.ts";
 import { leavesNothing, nothingIsLeftAtTheEnd } from "./harness/leftovers.ts";
-import { newId, tsrun } from "./harness/runtime.ts";
+import { newId, runc, tsrun } from "./harness/runtime.ts";
 import { consoleSocket, Terminal } from "./harness/terminal.ts";
 
 nothingIsLeftAtTheEnd();
@@ -100,12 +101,25 @@ test("the terminal has its size before the program begins", async () => {
   }
 });
 
+/** In clock ticks (proc_pid_stat(5)). */
+function processorTime(pid: number): number {
+  const stat = readFileSync(`/proc/${pid}/stat`, "utf8");
+  const fields = stat.slice(stat.lastIndexOf(")") + 2).split(" ");
+  return Number(fields[11]) + Number(fields[12]);
+}
+
 const parentOf = (pid: number): number =>
   Number(/^PPid:\t(\d+)$/m.exec(readFileSync(`/proc/${pid}/status`, "utf8"))?.[1]);
 
-/** What a shell with job control does with the container's run as its job. */
+/** What a shell with job control does with the container's run as its job; its bundle is $3, and /bundle in it. */
 function job(container: string, shell: string, id = newId()): Terminal {
-  const { path } = shellBundle(container, { edit: withTerminal });
+  const { path } = shellBundle(container, {
+    prepare: (rootfs) => mkdirSync(join(rootfs, "bundle")),
+    edit: (config, bundle) => {
+      withTerminal(config, bundle);
+      config.mounts.push({ destination: "/bundle", source: bundle, options: ["bind", "rw"] });
+    },
+  });
   const run = [...tsrun.command, "run", "-b", path, id];
   return new Terminal("foreground", "33", "101", "bash", "-c", `set -m\n${shell}`, ...run);
 }
@@ -138,6 +152,38 @@ test("a job that was stopped has its terminal again when it goes on, and the siz
   assert.match(terminal.output, /stopped\nhello\ngot <hello>\n20 60\nstatus 5\n$/);
 });
 
+test("a job in the background ends with its container, which hears of the signals", async () => {
+  for (const signal of ["TERM", "HUP"]) {
+    const terminal = job(
+      `trap 'exit 9' ${signal}; touch /bundle/ready; while true; do sleep 0.02; done`,
+      `"$0" "$@" &
+       until jobs -s | grep -q . && [ -e "$3/ready" ]; do sleep 0.05; done
+       kill -${signal} %1
+       while kill -0 $! 2>/dev/null; do sleep 0.02; done
+       wait $!; echo "status $?"`,
+    );
+    await terminal.ended();
+    assert.match(terminal.output, /^status 9\n$/m);
+  }
+});
+
+test("a job in the background whose container goes on waits for its terminal again", async () => {
+  const terminal = job(
+    "trap 'echo heard' TERM; touch /bundle/ready; until read -r line; do :; done; exit 5",
+    `"$0" "$@" &
+     until jobs -s | grep -q . && [ -e "$3/ready" ]; do sleep 0.05; done
+     kill %1
+     until jobs -r | grep -q .; do sleep 0.01; done
+     until jobs -s | grep -q .; do sleep 0.05; done
+     echo stopped; fg >/dev/null; echo "status $?"`,
+  );
+  // Nobody has made the user's terminal raw then.
+  terminal.shows(/heard\r?\n(.*\n)*stopped\n/);
+  await terminal.type("hello\r");
+  await terminal.ended();
+  assert.match(terminal.output, /hello\nstatus 5\n$/);
+});
+
 test("what a container writes last is shown, however the end falls", async () => {
   for (let i = 0; i < 25; i++) {
     const terminal = foreground("echo first; echo last");
@@ -152,6 +198,78 @@ test("a megabyte of output comes through whole", async () => {
   const lines = terminal.output.split("\n");
   assert.equal(lines.filter((line) => line === "0123456789").length, 100_000);
   assert.equal(lines.at(-2), "end");
+});
+
+test("a container that lets its terminal go, and comes back to it, is heard", async () => {
+  const terminal = foreground(
+    `exec </dev/null >/dev/null 2>&1; sleep 0.3; yes 0123456789 | head -n 20000 >/dev/console
+     sleep 0.3; echo end >/dev/console; exit 3`,
+  );
+  await terminal.ended();
+  const lines = terminal.output.split("\n");
+  assert.equal(lines.filter((line) => line === "0123456789").length, 20_000);
+  assert.equal(lines.at(-2), "end");
+  assert.match(terminal.report, /^status 3$/m);
+});
+
+test("tsrun waits without working for a container that has let its terminal go", async () => {
+  const id = newId();
+  const terminal = foreground("echo ready; exec </dev/null >/dev/null 2>&1; sleep 300", id);
+  terminal.shows(/ready/);
+  const run = parentOf(stateOf(id).pid);
+  pause(200);
+  const before = processorTime(run);
+  pause(1000);
+  // In clock ticks, of which a second has a hundred (proc_pid_stat(5)).
+  assert.ok(processorTime(run) - before < 10);
+  succeeded(tsrun.call(["kill", id, "KILL"]));
+  await terminal.ended();
+});
+
+test("signals arrive though nobody looks at the user’s terminal", async () => {
+  const id = newId();
+  const terminal = foreground("yes & trap 'exit 7' TERM; echo ready; wait", id);
+  terminal.shows(/ready/);
+  await terminal.lookAway();
+  const run = parentOf(stateOf(id).pid);
+  // Until both terminals are full.
+  pause(1000);
+  process.kill(run, "SIGTERM");
+  becomes(id, "stopped");
+  // What is left to show waits for somebody to look, until a signal says that nobody will.
+  process.kill(run, "SIGTERM");
+  await terminal.ended();
+  assert.match(terminal.report, /^restored$/m);
+  assert.match(terminal.report, /^status 7$/m);
+});
+
+for (const [how, redirection] of [
+  ["another standard stream is", "</dev/null"],
+  ["it is only the controlling one", "</dev/null 2>&1 | cat"],
+] as const)
+  test(`the user’s terminal is found where ${how}, as with runc`, async () => {
+    for (const runtime of [tsrun, runc]) {
+      const { path } = shellBundle("sleep 0.3; stty size; sleep 0.1", { edit: withTerminal });
+      const run = [...runtime.command, "run", "-b", path, newId()];
+      const shell = ["bash", "-c", `"$0" "$@" ${redirection}`];
+      const terminal = new Terminal("foreground", "33", "101", ...shell, ...run);
+      await terminal.ended();
+      assert.match(terminal.output, /^33 101\r?\n$/, runtime.name);
+      assert.match(terminal.report, /^restored$/m);
+    }
+  });
+
+test("the keys that make signals work where input is not the user’s terminal", async () => {
+  const { path } = shellBundle("trap 'exit 9' INT; echo ready; while true; do sleep 0.02; done", {
+    edit: withTerminal,
+  });
+  const run = [...tsrun.command, "run", "-b", path, newId()];
+  const shell = ["bash", "-c", 'trap "" INT; "$0" "$@" </dev/null; echo "status $?"'];
+  const terminal = new Terminal("foreground", "33", "101", ...shell, ...run);
+  terminal.shows(/ready/);
+  await terminal.type("\x03");
+  await terminal.ended();
+  assert.match(terminal.output, /status 9\n$/);
 });
 
 /** Runs the script of a bundle through create and start, with a console socket. */

@@ -56,6 +56,11 @@ export class Pty {
     return this.#tell(`size ${rows} ${columns}`);
   }
 
+  /** From now on nobody reads what it says. */
+  lookAway(): Promise<void> {
+    return this.#tell("look away");
+  }
+
   kill(): void {
     this.#child.kill("SIGKILL");
   }

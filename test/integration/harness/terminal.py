@@ -3,8 +3,8 @@
   terminal.py SECONDS foreground ROWS COLUMNS COMMAND...   runs COMMAND on a new pty
   terminal.py SECONDS socket PATH                          receives a pty over the console socket PATH
 
-What the pty says goes to stdout. Lines on stdin do things: `send HEX`, `size ROWS COLUMNS`. It gives
-up when nothing happens for SECONDS. At the end stderr has `status N` (foreground), and `restored` if
+What the pty says goes to stdout. Lines on stdin do things: `send HEX`, `size ROWS COLUMNS`, `look away`
+from what it says, `look` again. It gives up when nothing happens for SECONDS. At the end stderr has `status N` (foreground), and `restored` if
 the terminal's attributes are those of before. Needs nothing that python3-minimal does not have.
 """
 import array
@@ -38,8 +38,9 @@ def relay(terminal, ended=None):
     """Until the pty's other side is closed or, where it is held open here, `ended` is ready."""
     sources = [terminal, 0] + ([] if ended is None else [ended])
     pending = b""
+    looking = True
     while True:
-        ready, _, _ = select.select(sources, [], [], limit)
+        ready, _, _ = select.select(sources if looking else sources[1:], [], [], limit)
         if not ready:
             sys.exit(f"nothing happened for {limit} s")
         if terminal in ready:
@@ -55,7 +56,10 @@ def relay(terminal, ended=None):
                 sources.remove(0)
             *lines, pending = (pending + data).split(b"\n")
             for line in lines:
-                obey(terminal, line.decode())
+                if line.startswith(b"look"):
+                    looking = line == b"look"
+                else:
+                    obey(terminal, line.decode())
 
 
 def foreground(rows, columns, *command):

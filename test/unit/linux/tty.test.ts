@@ -22,8 +22,10 @@ import { close, fcntl, memfd, open, stat, using, writeAll } from "../../../src/l
 import {
   getTermios,
   getWindowSize,
+  isInForeground,
   isTerminal,
   openPeer,
+  rawOutput,
   rawTermios,
   setTermios,
   setWindowSize,
@@ -98,6 +100,25 @@ test("raw is what cfmakeraw(3) makes of it", () => {
     setTermios(slave, cooked);
     deepEqual(settingsOf(slave), cooked);
   });
+});
+
+test("raw output leaves what is typed to the terminal", () => {
+  withPty((master, slave) => {
+    const cooked = settingsOf(slave);
+    const raw = rawOutput(cooked);
+    equal(flags(raw, "c_oflag"), flags(cooked, "c_oflag") & ~OPOST);
+    for (const field of ["c_iflag", "c_lflag", "c_cflag"] as const)
+      equal(flags(raw, field), flags(cooked, field));
+    setTermios(slave, raw);
+    writeAll(slave, "c\n");
+    equal(readSome(master), "c\n");
+    writeAll(master, "d\r");
+    equal(readSome(slave), "d\n");
+  });
+});
+
+test("a terminal that is not the caller's own has no background", () => {
+  withPty((_, slave) => ok(isInForeground(slave)));
 });
 
 test("a raw terminal passes bytes as they are, a cooked one does not", () => {
