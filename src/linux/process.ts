@@ -29,6 +29,7 @@ import {
 import { fork, syscall } from "#host";
 import { check } from "./errno.ts";
 import { open, readBytes, using } from "./fs.ts";
+import { resetSignalAction } from "./signals.ts";
 import { cStrings, struct } from "./struct.ts";
 
 const cloneArgs = struct({
@@ -70,6 +71,7 @@ export function inEveryChild(begin: () => void): void {
  * ends with status 1 and never comes back into the caller's frames.
  */
 export function spawn({ flags = 0, cgroup }: SpawnPlan, child: () => never): Child {
+  keepEndings();
   const pidfd = new Int32Array(1);
   const intoCgroup = cgroup === undefined ? 0 : CLONE_INTO_CGROUP;
   // CLONE_INTO_CGROUP is bit 33: arithmetic, because | would cut to 32 bits.
@@ -87,6 +89,14 @@ export function spawn({ flags = 0, cgroup }: SpawnPlan, child: () => never): Chi
   };
   const pid = check(fork(args, begin), "clone3");
   return { pid, pidfd: pidfd[0] as number };
+}
+
+let endingsAreKept = false;
+
+/** Whose caller ignores SIGCHLD does so, too, and of whoever does nobody can wait for the children (sigaction(2)). */
+function keepEndings(): void {
+  if (!endingsAreKept) resetSignalAction(SIGCHLD);
+  endingsAreKept = true;
 }
 
 /** execve(2) prepared: the strings are in memory, so that the call itself is all that is left to do. */
@@ -199,7 +209,7 @@ export function sendSignal(pidfd: number, signal: number): boolean {
   return true;
 }
 
-/** kill(2) for a process group. False if there is none. */
+/** kill(2) for a process group, 0 for the caller's own. False if there is none. */
 export function signalGroup(group: number, signal: number): boolean {
   return syscall(SYS_kill, -group, signal) === 0;
 }

@@ -42,10 +42,16 @@ export function blockSignals(): void {
  * blocked until `unblockSignals`.
  */
 export function resetSignalActions(): void {
-  const defaultAction = new Uint8Array(32);
   for (let signal = 1; signal <= LAST_SIGNAL; signal++)
-    if (signal !== SIGKILL && signal !== SIGSTOP)
-      syscall(SYS_rt_sigaction, signal, defaultAction, null, SIGSET_SIZE);
+    if (signal !== SIGKILL && signal !== SIGSTOP) resetSignalAction(signal);
+}
+
+/** A kernel's struct sigaction, on any architecture; SIG_DFL without flags is all zeros. */
+const DEFAULT_ACTION = new Uint8Array(32);
+
+/** The same for one of them. */
+export function resetSignalAction(signal: number): void {
+  syscall(SYS_rt_sigaction, signal, DEFAULT_ACTION, null, SIGSET_SIZE);
 }
 
 /** The last thing before execve(2): the mask stays over it as well. */

@@ -15,7 +15,6 @@ import {
   spawn,
   wait,
 } from "../linux/process.ts";
-import { resetSignalActions } from "../linux/signals.ts";
 import { printable } from "../linux/text.ts";
 import type { Context } from "./context.ts";
 import { noCgroup, ownCgroup } from "./ownGroup.ts";
@@ -62,8 +61,6 @@ function runPs(options: readonly string[]): Uint8Array {
   const output = memfd("ps-output", MFD_CLOEXEC);
   const errors = memfd("ps-errors", MFD_CLOEXEC);
   try {
-    // Whose SIGCHLD is ignored has no child to wait for.
-    resetSignalActions();
     const { pidfd } = spawn({}, () => execPs(options, output, errors));
     const ending = using(pidfd, (fd) => wait(fd) as Ending);
     if (exitStatus(ending) === 0) return contents(output);
