@@ -1,7 +1,7 @@
 /** What creator and container say to each other during create: one message of JSON a datagram, with descriptors. */
-import { ECONNRESET, SOCK_SEQPACKET } from "#abi";
+import { ECONNRESET, EPIPE, SOCK_SEQPACKET } from "#abi";
 import { FAILURE_BYTES, Failure, type FailureData } from "../failure.ts";
-import { Errno, unless } from "../linux/errno.ts";
+import { Errno, isErrno, unless } from "../linux/errno.ts";
 import { exit } from "../linux/process.ts";
 import { receive, send, socketpair } from "../linux/socket.ts";
 import { decode, encode } from "../linux/text.ts";
@@ -37,10 +37,13 @@ export type ToInit =
   | { type: "recorded" };
 
 /**
- * Said on the connection of `start` before a seccomp filter comes into force that lets nothing be told: silence may be an
- * error from then on.
+ * Said to whoever waits for the program when all that is left is a seccomp filter and execve: silence before it is the end of
+ * the process, and silence after it is success.
  */
-export const FILTERED = "{}";
+export const EXECUTING = "executing";
+
+/** The same before a filter that lets nothing be told: silence after it may be an error. */
+export const EXECUTING_MUTE = "executing mute";
 
 /** In bytes. Only errors have a length of their own. */
 const TO_INIT_MAX = 256;
@@ -62,8 +65,13 @@ export class Channel<In, Out> {
     this.#limit = limit;
   }
 
+  /** Throws a Failure when the other process has gone. */
   send(message: Out, descriptors: readonly number[] = []): void {
-    send(this.fd, encode(JSON.stringify(message)), descriptors);
+    try {
+      send(this.fd, encode(JSON.stringify(message)), descriptors);
+    } catch (error) {
+      throw isErrno(error, EPIPE) ? endedEarly() : error;
+    }
   }
 
   /** The next message, or undefined when the other process has gone. */
@@ -73,6 +81,12 @@ export class Channel<In, Out> {
     return { message: JSON.parse(decode(received.data)) as In, descriptors: received.descriptors };
   }
 }
+
+/** What a maker has to say of a process of which it hears no more; `how` it ended, where that is known. */
+export const endedEarly = (how = ""): Failure =>
+  new Failure(`the container's process ended${how} before it was ready`, {
+    hint: "was it killed, or is memory short?",
+  });
 
 export type CreatorEnd = Channel<FromInit, ToInit>;
 export type InitEnd = Channel<ToInit, FromInit>;
@@ -98,8 +112,9 @@ export function failThrough(
     channel.send({ type: "failed", failure: Failure.of(error).toData() });
     while (!hasEnded(channel));
   } catch (refused) {
-    // The agent of a seccomp filter may refuse this as well; that the process ends is heard in any case.
-    if (!(refused instanceof Errno)) throw refused;
+    // The agent of a seccomp filter may refuse this as well, or nobody hears any more; that the process ends is heard in
+    // any case.
+    if (!(refused instanceof Errno || refused instanceof Failure)) throw refused;
   }
   return exit(1);
 }

@@ -26,7 +26,7 @@ import { send } from "../linux/socket.ts";
 import { decode, encode } from "../linux/text.ts";
 import type { Filter, Voice } from "../seccomp/filter.ts";
 import { applyCapabilities, type CapabilityPlan, limitBounding } from "./capabilities.ts";
-import { FILTERED } from "./channel.ts";
+import { EXECUTING, EXECUTING_MUTE } from "./channel.ts";
 import type { Terminal } from "./console.ts";
 import { PATH_WORDS } from "./enginesWords.ts";
 import { environmentOf } from "./environment.ts";
@@ -168,7 +168,7 @@ function verifyWorkingDirectory(cwd: string): void {
 
 /**
  * Runs the program, after `before`. Never returns: `connection` closes by itself at execve (close-on-exec), so that silence
- * on it is success, and a message is the error.
+ * on it, after the word that it comes to that, is success.
  */
 export function executeTelling(
   connection: number,
@@ -179,17 +179,17 @@ export function executeTelling(
   try {
     before();
     unblockSignals();
-    if (voice === "none") send(connection, encode(FILTERED));
+    tell(connection, voice === "none" ? EXECUTING_MUTE : EXECUTING, voice);
     return execute();
   } catch (error) {
-    tell(connection, Failure.of(error), voice);
+    tell(connection, JSON.stringify(Failure.of(error).toData()), voice);
     return exit(1);
   }
 }
 
 /** A seccomp filter may kill for the one way of sending, and allow the other. */
-function tell(connection: number, failure: Failure, voice: Voice | undefined): void {
-  const data = encode(JSON.stringify(failure.toData()));
+function tell(connection: number, words: string, voice: Voice | undefined): void {
+  const data = encode(words);
   if (voice === "write") writeAll(connection, data);
   else send(connection, data);
 }

@@ -70,8 +70,8 @@ export function checkpoint(context: Context, id: string, options: CheckpointOpti
       closePlaces(places);
     }
   });
-  if (options.leaveRunning || options.preDump) directory.close();
-  else removeLocked(context, directory, state);
+  if (!options.leaveRunning && !options.preDump) removeLocked(context, directory, state);
+  directory.close();
 }
 
 function checkParentPath({ imagePath, parentPath }: CheckpointOptions): void {

@@ -23,4 +23,6 @@ export interface Construction {
   sharedRoot?: number;
   child?: Child;
   netDevices?: NetDevices;
+  /** Whether its pid stands in the file that was asked for. */
+  hasPidFile?: boolean;
 }

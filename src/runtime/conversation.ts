@@ -2,7 +2,7 @@
 import type { LinuxSeccomp, State } from "@opencontainers-types";
 import { load } from "#host";
 import { Failure } from "../failure.ts";
-import type { CreatorEnd, FromInit, Message } from "../init/channel.ts";
+import { type CreatorEnd, endedEarly, type FromInit, type Message } from "../init/channel.ts";
 import { close, using } from "../linux/fs.ts";
 import { type Child, exitStatus, wait } from "../linux/process.ts";
 import { passTerminal } from "./terminal.ts";
@@ -47,15 +47,10 @@ function handListener({ child, channel, seccomp, state }: Newcomer, descriptor: 
 /** The next message of the process. Throws the Failure that it reports, or that it has ended. */
 export function hear(child: Child, channel: CreatorEnd): Message<FromInit> {
   const received = channel.receive();
-  if (received === undefined) throw endedEarly(child);
+  if (received === undefined) {
+    const ending = wait(child.pidfd);
+    throw endedEarly(ending && ` with status ${exitStatus(ending)}`);
+  }
   if (received.message.type === "failed") throw Failure.from(received.message.failure);
   return received;
-}
-
-function endedEarly({ pidfd }: Child): Failure {
-  const ending = wait(pidfd);
-  const how = ending ? `status ${exitStatus(ending)}` : "no status";
-  return new Failure(`the container's process ended with ${how} before it was ready`, {
-    hint: "was it killed, or is memory short?",
-  });
 }

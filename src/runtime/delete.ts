@@ -1,9 +1,12 @@
 /** `delete`: removes a container that has ended, or with `force` any. */
 
+import { SIGKILL } from "#abi";
 import { load } from "#host";
 import { Failure } from "../failure.ts";
+import { sendSignal } from "../linux/process.ts";
 import type { Context } from "./context.ts";
 import { destroy } from "./destroy.ts";
+import { withProcess } from "./process.ts";
 import { hookState, refuseWhileCreating, statusOf } from "./status.ts";
 import { noContainer, StateDirectory, type StoredState } from "./store.ts";
 
@@ -16,7 +19,17 @@ export function remove(context: Context, id: string, { force }: { force: boolean
     ? StateDirectory.find(context.root, id)
     : StateDirectory.get(context.root, id);
   if (directory === undefined) return;
-  if (!force) refuseWhileCreating(directory);
+  try {
+    removeIn(context, directory, force);
+  } finally {
+    directory.close();
+  }
+}
+
+function removeIn(context: Context, directory: StateDirectory, force: boolean): void {
+  const { id } = directory;
+  if (force) killBeforehand(context, directory);
+  else refuseWhileCreating(directory);
   if (!directory.lock()) {
     if (force) return;
     throw noContainer(context.root, id);
@@ -31,6 +44,15 @@ export function remove(context: Context, id: string, { force }: { force: boolean
   removeLocked(context, directory, state);
 }
 
+/**
+ * Whoever holds the lock may be waiting for the process that is to be removed: a `startContainer` hook of it that hangs, or
+ * criu, which is saving it.
+ */
+function killBeforehand(context: Context, directory: StateDirectory): void {
+  const state = directory.isLocked() ? readIfSound(context, directory) : undefined;
+  if (state) withProcess(state, (pidfd) => sendSignal(pidfd, SIGKILL));
+}
+
 /** A damaged state must not keep a container from being removed; what it would have named is not found then. */
 function readIfSound(context: Context, directory: StateDirectory): StoredState | undefined {
   try {
@@ -43,14 +65,14 @@ function readIfSound(context: Context, directory: StateDirectory): StoredState |
   }
 }
 
-/** Removes a container whose lock is held. */
+/** Removes a container whose lock is held, and gives that up before the `poststop` hooks run. */
 export function removeLocked(
   context: Context,
   directory: StateDirectory,
   state: StoredState | undefined,
 ): void {
   const warnings = destroy(directory, state);
-  directory.close();
+  directory.unlock();
   for (const warning of warnings) context.warn(warning);
   if (state) runPoststopHooks(context, state);
 }

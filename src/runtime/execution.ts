@@ -1,7 +1,7 @@
-/** Whether a process comes as far as its program: it says what kept it from execve, and is silent otherwise. */
+/** Whether a process comes as far as its program: it says what kept it from execve, and is silent from there on. */
 import { ECONNRESET } from "#abi";
 import { FAILURE_BYTES, Failure, type FailureData } from "../failure.ts";
-import { FILTERED } from "../init/channel.ts";
+import { EXECUTING, EXECUTING_MUTE } from "../init/channel.ts";
 import { isErrno } from "../linux/errno.ts";
 import { using } from "../linux/fs.ts";
 import { processStatus } from "../linux/proc.ts";
@@ -16,12 +16,19 @@ import type { ProcessIdentity } from "./store.ts";
 export function awaitExecution(connection: number, process: ProcessIdentity | undefined): void {
   const [first, second] = using(connection, (fd) => {
     const answer = answerOn(fd);
-    return [answer, answer === FILTERED ? answerOn(fd) : undefined];
+    return [answer, isBeginning(answer) ? answerOn(fd) : undefined];
   });
-  const failure = first === FILTERED ? second : first;
+  const failure = isBeginning(first) ? second : first;
   if (failure !== undefined) throw Failure.from(JSON.parse(failure) as FailureData);
-  if (first === FILTERED) checkExecuted(process);
+  if (first === undefined)
+    throw new Failure("the container's process ended before it came to its program", {
+      hint: "was it killed?",
+    });
+  if (first === EXECUTING_MUTE) checkExecuted(process);
 }
+
+const isBeginning = (answer: string | undefined): boolean =>
+  answer === EXECUTING || answer === EXECUTING_MUTE;
 
 /**
  * Behind a filter that lets nothing be told, silence may be an error. It comes at the program's beginning or at the end of

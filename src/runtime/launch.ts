@@ -14,7 +14,7 @@ import type { Context, CreateOptions } from "./context.ts";
 import { serve } from "./conversation.ts";
 import { checkKernel } from "./kernel.ts";
 import { ownStreams } from "./ownStreams.ts";
-import { writePidFile } from "./pidFile.ts";
+import { removePidFile, writePidFile } from "./pidFile.ts";
 import { chooseCgroup } from "./placement.ts";
 import { provide } from "./provision.ts";
 import { hookState } from "./status.ts";
@@ -133,12 +133,20 @@ function construct(construction: Construction): Launched {
     load(import("./scheduling.ts")).applyScheduling(child.pid, process);
   if (options.pidfdSocket !== undefined)
     load(import("./pidfdSocket.ts")).passPidfd(options.pidfdSocket, child.pidfd);
-  if (options.pidFile !== undefined) writePidFile(options.pidFile, child.pid);
+  notePid(construction, child.pid);
   directory.commit();
   channel.send({ type: "recorded" });
   close(channel.fd);
   construction.netDevices?.close();
   return { directory, state: complete, child, terminal };
+}
+
+/** For --pid-file. */
+export function notePid(construction: Construction, pid: number): void {
+  const { pidFile } = construction.options;
+  if (pidFile === undefined) return;
+  writePidFile(pidFile, pid);
+  construction.hasPidFile = true;
 }
 
 /** The hooks see the container as it is; so do commands that they run. */
@@ -154,8 +162,10 @@ export function runRuntimeHooks({ bundle, directory, state }: Construction): voi
 }
 
 /** The first error is the one to report; what goes wrong in undoing is a warning. */
-export function undo({ context, directory, state, netDevices }: Construction): void {
+export function undo(construction: Construction): void {
+  const { context, options, directory, state, netDevices } = construction;
   try {
+    if (construction.hasPidFile) removePidFile(options.pidFile as string);
     const { destroy } = load(import("./destroy.ts"));
     const { runPoststopHooks } = load(import("./delete.ts"));
     for (const warning of netDevices?.giveBack() ?? []) context.warn(warning);

@@ -28,12 +28,11 @@ import {
   refuseRootless,
 } from "./images.ts";
 import { checkKernel } from "./kernel.ts";
-import { initialState, type Launched, runRuntimeHooks, undo } from "./launch.ts";
+import { initialState, type Launched, notePid, runRuntimeHooks, undo } from "./launch.ts";
 import { announceRestored } from "./notifySocket.ts";
-import { writePidFile } from "./pidFile.ts";
 import { chooseCgroup, limit, placeInCgroup } from "./placement.ts";
 import { identityOf } from "./process.ts";
-import { attend, prepareToAttend } from "./run.ts";
+import { attend, orDiscard, prepareToAttend } from "./run.ts";
 import { completeStart } from "./start.ts";
 import { makeDirectories, StateDirectory } from "./store.ts";
 import { readStreamKeys } from "./streamKeys.ts";
@@ -60,7 +59,9 @@ const LOG = "restore.log";
 export function restore(context: Context, options: RestoreOptions): number {
   if (!options.detach) prepareToAttend(options);
   const restored = bringBack(context, options);
-  completeStart(context, restored.directory, restored.state);
+  orDiscard(context, restored, options, () =>
+    completeStart(context, restored.directory, restored.state),
+  );
   if (context.notifySocket) announceRestored(context, restored.state, !options.detach);
   return options.detach ? 0 : attend(context, restored);
 }
@@ -144,7 +145,7 @@ function construct(
   directory.removeCriuRoot();
   for (const { fd } of joined.keyed) close(fd);
   const child = construction.child as Child;
-  if (options.pidFile !== undefined) writePidFile(options.pidFile, child.pid);
+  notePid(construction, child.pid);
   return { directory, state, child, terminal: restoration.terminal };
 }
 

@@ -8,23 +8,14 @@ import { blockSignals } from "../linux/signals.ts";
 import type { Context, RunOptions } from "./context.ts";
 import { type Launched, launch } from "./launch.ts";
 import type { Readiness } from "./notifySocket.ts";
-import { StateDirectory } from "./store.ts";
 
 /** Returns the exit status: the process's in the foreground (128 + n if signal n killed it), 0 when detached. */
 export function run(context: Context, options: RunOptions): number {
   if (!options.detach) prepareToAttend(options);
   const launched = launch(context, options, !options.detach);
-  let readiness: Readiness | undefined;
-  try {
-    readiness = load(import("./start.ts")).startCreated(
-      context,
-      launched.directory,
-      launched.state,
-    );
-  } catch (error) {
-    load(import("./delete.ts")).remove(context, options.id, { force: true });
-    throw error;
-  }
+  const readiness = orDiscard(context, launched, options, () =>
+    load(import("./start.ts")).startCreated(context, launched.directory, launched.state),
+  );
   if (options.detach) {
     readiness?.await(launched.state);
     return 0;
@@ -38,6 +29,22 @@ export function prepareToAttend({ subreaper }: Pick<RunOptions, "subreaper">): v
   if (subreaper) becomeSubreaper();
 }
 
+/** The result of a step; if it fails, nothing of the container is left, nor the pid of what is none. */
+export function orDiscard<T>(
+  context: Context,
+  launched: Launched,
+  { pidFile }: Pick<RunOptions, "pidFile">,
+  step: () => T,
+): T {
+  try {
+    return step();
+  } catch (error) {
+    discard(context, launched);
+    if (pidFile !== undefined) load(import("./pidFile.ts")).removePidFile(pidFile);
+    throw error;
+  }
+}
+
 /** Waits in the foreground until the container's process has ended, deletes it, and returns its exit status. */
 export function attend(
   context: Context,
@@ -46,12 +53,18 @@ export function attend(
 ): number {
   const { supervise } = load(import("./supervise.ts"));
   const ending = supervise(launched.child, launched.terminal, readiness);
-  if (!keep) removeEnded(context, launched);
+  if (!keep) discard(context, launched);
   return exitStatus(ending);
 }
 
-/** Somebody else may have deleted it in the meantime. */
-function removeEnded(context: Context, { state }: Launched): void {
-  const directory = StateDirectory.find(context.root, state.id);
-  if (directory?.lock()) load(import("./delete.ts")).removeLocked(context, directory, state);
+/**
+ * Removes the container in the very directory that was made for it: somebody else may have deleted it in the meantime, and
+ * made another one with its id. What goes wrong is a warning, since there is something else to tell.
+ */
+function discard(context: Context, { directory, state }: Launched): void {
+  try {
+    if (directory.lock()) load(import("./delete.ts")).removeLocked(context, directory, state);
+  } catch (error) {
+    context.warn(`removing the container ${state.id}: ${(error as Error).message}`);
+  }
 }

@@ -3,7 +3,7 @@ import { ECONNREFUSED, ENOENT, SOCK_SEQPACKET } from "#abi";
 import { load } from "#host";
 import { Failure } from "../failure.ts";
 import { unless } from "../linux/errno.ts";
-import { unlinkAt } from "../linux/fs.ts";
+import { unlinkAt, using } from "../linux/fs.ts";
 import { connectTo } from "../linux/socket.ts";
 import type { Context } from "./context.ts";
 import { removeLocked } from "./delete.ts";
@@ -19,14 +19,15 @@ export function start(context: Context, id: string): void {
     throw new Failure(`the container ${id} is ${status}; only one that is created can be started`, {
       kind: "container-status",
     });
-  startCreated(context, directory, state)?.await(state);
+  const readiness = using(directory.fd, () => startCreated(context, directory, state));
+  readiness?.await(state);
 }
 
 /**
- * Starts a container whose lock is held, and closes its directory, whatever happens; gives the lock up before the
- * `poststart` hooks run. "If any poststart hook fails, the runtime MUST generate an error, stop the container, and
- * continue the lifecycle at step 12" (specification, "Lifecycle"); and so with `startContainer` hooks. Returns where the container will say that it is ready,
- * if somebody wants to know.
+ * Starts a container whose lock is held, and gives that up before the `poststart` hooks run. "If any poststart hook fails,
+ * the runtime MUST generate an error, stop the container, and continue the lifecycle at step 12" (specification,
+ * "Lifecycle"); and so with `startContainer` hooks. Returns where the container will say that it is ready, if somebody wants
+ * to know.
  */
 export function startCreated(
   context: Context,
@@ -42,14 +43,13 @@ export function startCreated(
   } catch (error) {
     const { isHookFailure } = load(import("../init/hooks.ts"));
     if (isHookFailure(error, "startContainer")) removeLocked(context, directory, state);
-    else directory.close();
     throw error;
   }
   completeStart(context, directory, state);
   return readiness;
 }
 
-/** What is left to do when the program runs: gives the lock up, runs the `poststart` hooks and closes the directory. */
+/** What is left to do when the program runs: gives the lock up and runs the `poststart` hooks. */
 export function completeStart(
   context: Context,
   directory: StateDirectory,
@@ -60,10 +60,8 @@ export function completeStart(
     runPoststartHooks(state);
   } catch (error) {
     if (directory.lock()) removeLocked(context, directory, state);
-    else directory.close();
     throw error;
   }
-  directory.close();
 }
 
 function runPoststartHooks(state: StoredState): void {
