@@ -14,7 +14,7 @@ import {
   O_WRONLY,
   POLLPRI,
 } from "#abi";
-import { doing, Failure } from "../failure.ts";
+import { Failure } from "../failure.ts";
 import { isErrno, unless } from "../linux/errno.ts";
 import { mkdirAt, openAt, readBytes, readText, rmdirAt, using, writeText } from "../linux/fs.ts";
 import { cgroupOf } from "../linux/proc.ts";
@@ -99,38 +99,30 @@ export function refuseThreaded(group: number, path: string): void {
 }
 
 /**
- * Opens the group in which a process begins that is executed in a running container, whose own is `group`, at `path`: the one
- * that is named `below` it, `/` for itself. Without a name it is the container's, or, if that hands controllers on to groups
- * that the container has made, and takes no process any more, the one that its first process is in. Throws a Failure if that
- * process has left the container's group.
+ * Opens a group of a container's own, whose group is `group`, at `path`: the one that is named `below` it, `/` or nothing for
+ * itself. Throws a Failure for one that is not there.
  */
-export function openForExec(
-  group: number,
-  path: string,
-  firstProcess: number,
-  below?: string,
-): number {
-  return doing(`choosing a cgroup in ${path} for the process`, undefined, () => {
-    if (below !== undefined) return openNamed(group, below);
-    if (readText("cgroup.subtree_control", group).trimEnd() === "") return openBelow(group, ".");
-    return inHierarchy((root) => {
-      const current = cgroupOf(firstProcess);
-      if (current === undefined || !`${current}/`.startsWith(`${path}/`))
-        throw new Failure(`the container's first process is in the cgroup ${current}`);
-      return openBelow(root, current.slice(1));
-    });
-  });
-}
-
-function openNamed(group: number, below: string): number {
+export function openOwn(group: number, path: string, below = "/"): number {
   try {
     return openBelow(group, below.replace(/^\/+/, "") || ".");
   } catch (cause) {
     const hint = isErrno(cause, EXDEV)
       ? "it is below the container's own group, by a path from there"
       : "it must be there already";
-    throw new Failure(`opening the group ${below}`, { cause, hint });
+    throw new Failure(`opening the group ${below} in ${path}`, { cause, hint });
   }
+}
+
+/**
+ * Opens the group that a container's first process is in: its own, at `path`, takes no process any more when it hands
+ * controllers on to groups that the container has made (cgroups(7), "no internal processes"). Throws a Failure if that
+ * process has left the container's group.
+ */
+export function openGroupOf(firstProcess: number, path: string): number {
+  const current = cgroupOf(firstProcess);
+  if (current === undefined || !`${current}/`.startsWith(`${path}/`))
+    throw new Failure(`the container's first process is in the cgroup ${current}, not in ${path}`);
+  return inHierarchy((root) => openBelow(root, current.slice(1)));
 }
 
 function remedy(error: unknown): string | undefined {

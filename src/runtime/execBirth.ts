@@ -1,22 +1,22 @@
 /** How the process of `exec` comes into being: in the container's cgroup and PID namespace. */
-import { CLONE_NEWPID, EPERM, PR_SET_DUMPABLE } from "#abi";
+import { CLONE_NEWPID, EBUSY, EOPNOTSUPP, EPERM, PR_SET_DUMPABLE } from "#abi";
 import { load } from "#host";
 import { doing, Failure } from "../failure.ts";
 import { type ExecPlan, execByStage, execInContainer } from "../init/exec.ts";
 import { raiseHardLimits } from "../init/identity.ts";
 import { setAffinity } from "../linux/affinity.ts";
-import { unless } from "../linux/errno.ts";
-import { close } from "../linux/fs.ts";
+import { isErrno, unless } from "../linux/errno.ts";
+import { close, using } from "../linux/fs.ts";
 import { setns } from "../linux/namespaces.ts";
 import { type Child, prctl, spawn } from "../linux/process.ts";
 import { birthRemedy } from "./birth.ts";
-import type { ExecTarget } from "./execTarget.ts";
+import type { ExecTarget, TargetGroup } from "./execTarget.ts";
 
 /**
  * Makes the process. What takes the host's privilege is done by this process before, for itself, and inherited. Throws a
  * Failure.
  */
-export function bearExec(plan: ExecPlan, target: ExecTarget, group: number | undefined): Child {
+export function bearExec(plan: ExecPlan, target: ExecTarget, group: TargetGroup): Child {
   const { process } = plan;
   raiseHardLimits(process.rlimits ?? []);
   if (target.ids) load(import("./userNamespace.ts")).giveHostStreams(process, target.ids.uids);
@@ -45,7 +45,7 @@ export function bearExec(plan: ExecPlan, target: ExecTarget, group: number | und
  * Only children are born into the namespace that this process enters; it stays where it is (pid_namespaces(7)). A user may
  * enter it only as a member of the user namespace that owns it, so that another process has to.
  */
-function bear(plan: ExecPlan, target: ExecTarget, cgroup: number | undefined): Child {
+function bear(plan: ExecPlan, target: ExecTarget, group: TargetGroup): Child {
   const { pidfd, hasPidNamespace } = target;
   const isEntered =
     !hasPidNamespace ||
@@ -53,10 +53,22 @@ function bear(plan: ExecPlan, target: ExecTarget, cgroup: number | undefined): C
       setns(pidfd, CLONE_NEWPID);
       return true;
     });
-  const child = isEntered
-    ? spawn({ cgroup }, () => execInContainer(plan))
-    : load(import("./stage.ts")).bearBy(cgroup, (channel) => execByStage(plan, channel));
-  const opened = [pidfd, plan.channel.fd, plan.root, plan.proc, cgroup];
-  for (const fd of opened) if (fd !== undefined) close(fd);
+  const child = inGroup(group, (cgroup) =>
+    isEntered
+      ? spawn({ cgroup }, () => execInContainer(plan))
+      : load(import("./stage.ts")).bearBy(cgroup, (channel) => execByStage(plan, channel)),
+  );
+  for (const fd of [pidfd, plan.channel.fd, plan.root, plan.proc]) if (fd !== undefined) close(fd);
   return child;
+}
+
+/** A group that hands controllers on to others takes no process (EBUSY), nor does one with threaded ones (EOPNOTSUPP). */
+function inGroup({ group, openOther }: TargetGroup, make: (cgroup?: number) => Child): Child {
+  if (group === undefined) return make();
+  try {
+    return using(group, make);
+  } catch (error) {
+    if (!openOther || !isErrno(error, EBUSY, EOPNOTSUPP)) throw error;
+    return using(openOther(), make);
+  }
 }

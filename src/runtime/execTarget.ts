@@ -1,7 +1,7 @@
 /** The container that `exec` enters, as it is now. */
 import type { Linux, LinuxIDMapping, Spec } from "@opencontainers-types";
-import { CLONE_NEWPID, ESRCH, O_DIRECTORY, O_PATH } from "#abi";
-import { openForExec } from "../cgroup/group.ts";
+import { CLONE_NEWPID, CLONE_NEWTIME, ESRCH, O_DIRECTORY, O_PATH } from "#abi";
+import { openGroupOf, openOwn } from "../cgroup/group.ts";
 import { doing, Failure } from "../failure.ts";
 import { parseIdMap } from "../init/idMappings.ts";
 import { unless } from "../linux/errno.ts";
@@ -53,7 +53,7 @@ function lookAt(state: StoredState, config: Spec): ExecTarget | undefined {
   const { pid } = state.process as ProcessIdentity;
   const pidfd = unless([ESRCH], () => pidfdOpen(pid));
   if (pidfd === undefined) return undefined;
-  const flags = namespaceFlags(config.linux ?? {});
+  const flags = namespaceFlags(config.linux ?? {}) | (state.isRestored ? CLONE_NEWTIME : 0);
   const target = {
     state,
     config,
@@ -90,16 +90,24 @@ const openRoot = (pid: number): number =>
     open(`/proc/${pid}/root`, O_PATH | O_DIRECTORY),
   );
 
-/**
- * The group in which the new process begins, or undefined for the caller's. `below` names one of the container's own groups,
- * which must be there.
- */
-export function openTargetGroup(state: StoredState, below: string | undefined): number | undefined {
+/** The group in which a new process begins. */
+export interface TargetGroup {
+  /** Undefined for the caller's. */
+  group: number | undefined;
+  /** Opens the one to try when that takes no process. */
+  openOther: (() => number) | undefined;
+}
+
+/** `below` names one of the container's own groups, which must be there. Throws a Failure. */
+export function openTargetGroup(state: StoredState, below: string | undefined): TargetGroup {
   const { cgroup, process, id } = state;
   if (cgroup === undefined) {
     if (below !== undefined)
       throw new Failure(`--cgroup is ${below}, and the container ${id} has no cgroup of its own`);
-    return undefined;
+    return { group: undefined, openOther: undefined };
   }
-  return inOwnGroup(state, (group) => openForExec(group, cgroup, process?.pid ?? 0, below));
+  return {
+    group: inOwnGroup(state, (group) => openOwn(group, cgroup, below)),
+    openOther: below === undefined ? () => openGroupOf(process?.pid ?? 0, cgroup) : undefined,
+  };
 }

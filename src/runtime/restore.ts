@@ -85,7 +85,7 @@ function bringBack(context: Context, options: RestoreOptions): Launched {
     bundle,
     namespaces: planNamespaces(bundle.config.linux?.namespaces ?? []),
     directory: StateDirectory.reserve(context.root, options.id),
-    state: initialState(created, bundle),
+    state: { ...initialState(created, bundle), isRestored: true },
     settings: [],
     seccomp: undefined,
   };

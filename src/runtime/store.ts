@@ -83,6 +83,8 @@ export interface StoredState {
   endsWithProcess: boolean;
   /** Absent until there is one. */
   process?: ProcessIdentity;
+  /** Whether criu has restored it: its processes are in a time namespace then, whatever config.json says. */
+  isRestored?: boolean;
   /** Whether its processes have the session keyring of their caller (`--no-new-keyring`). */
   noNewKeyring?: boolean;
   /** What its standard streams were when it was created (ownStreams.ts); absent for a terminal. */

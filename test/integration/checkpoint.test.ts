@@ -81,6 +81,10 @@ test("a container goes on where it was, and is what it was", withCriu, () => {
     assert.equal(status, "running");
     assert.deepEqual(factsOf(container.id), before);
     assert.equal(procFile(pid, "root/tmp/kept"), "kept\n");
+    // criu gives what it restores clocks that go on where they were.
+    const namespace = readlinkSync(`/proc/${pid}/ns/time`);
+    const executed = tsrun.call(["exec", container.id, "readlink", "/proc/self/ns/time"]);
+    assert.equal(executed.stdout, `${namespace}\n`);
     const group = join(cgroupRoot(), procFile(pid, "cgroup").match(/^0::(.*)$/m)?.[1] ?? "");
     assert.equal(readFileSync(join(group, "pids.max"), "utf8"), "20\n");
     assert.equal(readFileSync(join(group, "memory.max"), "utf8"), `${64 * 2 ** 20}\n`);

@@ -149,6 +149,36 @@ test("it is in the container's cgroup, or in the one below that --cgroup names",
   });
 });
 
+test("it is beside the first process where the container's own group takes none", () => {
+  inContainer(bundleOf(), (exec, id) => {
+    const { pid } = stateOf(id);
+    const groupOf = (file: string): string | undefined =>
+      readFileSync(file, "utf8").match(/^0::(.*)$/m)?.[1];
+    const group = groupOf(`/proc/${pid}/cgroup`);
+    const path = join(cgroupRoot(), group as string);
+    mkdirSync(join(path, "own"));
+    writeFileSync(join(path, "own/cgroup.procs"), String(pid));
+    const [controller] = readFileSync(join(path, "cgroup.controllers"), "utf8").trim().split(" ");
+    assert.ok(controller, "the test needs a controller of cgroup v2");
+    const pidFile = join(newFolder("pid"), "pid");
+    const executed = () => {
+      succeeded(exec("--detach", "--pid-file", pidFile, "--", "sleep", "100"));
+      return Number(readFileSync(pidFile, "utf8"));
+    };
+    const begun = executed();
+    assert.equal(groupOf(`/proc/${begun}/cgroup`), group);
+    // A process in the group keeps it from handing anything on.
+    writeFileSync(join(path, "own/cgroup.procs"), String(begun));
+    eventually(
+      "what the first process has started before has ended",
+      () => readFileSync(join(path, "cgroup.procs"), "utf8") === "",
+    );
+    writeFileSync(join(path, "cgroup.subtree_control"), `+${controller}`);
+    assert.equal(groupOf(`/proc/${executed()}/cgroup`), `${group}/own`);
+    failed(exec("--cgroup", "/", "--", "true"), /clone3.*EBUSY/);
+  });
+});
+
 test("the exit status is the command's, 128 + n for signal n, and 255 for an error", () => {
   inContainer(bundleOf(), (exec) => {
     assert.equal(exec("true").status, 0);
