@@ -114,15 +114,15 @@ export function openOwn(group: number, path: string, below = "/"): number {
 }
 
 /**
- * Opens the group that a container's first process is in: its own, at `path`, takes no process any more when it hands
- * controllers on to groups that the container has made (cgroups(7), "no internal processes"). Throws a Failure if that
- * process has left the container's group.
+ * The group that a container's first process is in, as a path from the container's own, at `path`, which is `/`. The own one
+ * takes no process any more when it hands controllers on to groups that the container has made (cgroups(7), "no internal
+ * processes"). Throws a Failure if that process has left the container's group.
  */
-export function openGroupOf(firstProcess: number, path: string): number {
+export function groupWithin(path: string, firstProcess: number): string {
   const current = cgroupOf(firstProcess);
   if (current === undefined || !`${current}/`.startsWith(`${path}/`))
     throw new Failure(`the container's first process is in the cgroup ${current}, not in ${path}`);
-  return inHierarchy((root) => openBelow(root, current.slice(1)));
+  return current.slice(path.length) || "/";
 }
 
 function remedy(error: unknown): string | undefined {

@@ -3,7 +3,7 @@
  * container may be hostile: until execve nobody in it may look into this process (it is not dumpable), and nothing of the
  * container's files is followed out of them.
  */
-import { CLONE_NEWPID, CLONE_PARENT, O_DIRECTORY } from "#abi";
+import { CLONE_PARENT, O_DIRECTORY } from "#abi";
 import { load } from "#host";
 import { doing } from "../failure.ts";
 import { freeAffinity, setAffinity } from "../linux/affinity.ts";
@@ -20,7 +20,7 @@ import {
   type ProcessPlan,
   type Ready,
 } from "./process.ts";
-import { type FromStage, reportBirth, type ToStage } from "./stage.ts";
+import { awaitMaker, type FromStage, reportBirth, type ToStage } from "./stage.ts";
 
 /** All that was decided and opened before the fork. */
 export interface ExecPlan extends ProcessPlan {
@@ -110,13 +110,28 @@ export function enterContainer({ container, namespaces, root }: ExecPlan): void 
   });
 }
 
+/** How a stage makes the process. */
+export interface ExecStage {
+  /** CLONE_NEWPID, if the container has a PID namespace of its own. */
+  pidNamespace: number;
+  /** Whether its maker moves it into the container's cgroup, in which what it makes begins then. */
+  isMoved: boolean;
+}
+
 /**
- * The way of a caller who may enter a PID namespace only as a member of the user namespace that owns it: a process that
- * enters everything, makes the one that is executed as a child of its own maker (CLONE_PARENT, clone(2)), and ends.
+ * The way of a caller who may enter a PID namespace only as a member of the user namespace that owns it, or may not have a
+ * process begin in the container's cgroup: a process that enters everything, makes the one that is executed as a child of its
+ * own maker (CLONE_PARENT, clone(2)), and ends.
  */
-export function execByStage(plan: ExecPlan, channel: Channel<ToStage, FromStage>): never {
+export function execByStage(
+  plan: ExecPlan,
+  { pidNamespace, isMoved }: ExecStage,
+  channel: Channel<ToStage, FromStage>,
+): never {
   try {
-    enterContainer({ ...plan, namespaces: plan.namespaces | CLONE_NEWPID });
+    // systemd moves only what is still the caller's own, as it sees it.
+    if (isMoved) awaitMaker(channel);
+    enterContainer({ ...plan, namespaces: plan.namespaces | pidNamespace });
     return reportBirth(channel, () =>
       spawn({ flags: CLONE_PARENT }, () => execInContainer(plan, () => {})),
     );

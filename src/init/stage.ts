@@ -20,9 +20,12 @@ export interface OpenedStage {
   unshareFlags: number;
 }
 
-/** `separated`: its namespaces are there, for the creator to set them up; `born` carries the new process's pidfd. */
+/**
+ * `waiting`: its maker may do to it what it has to: set its new namespaces up, or move it into a cgroup; `born` carries the
+ * new process's pidfd.
+ */
 export type FromStage =
-  | { type: "separated" }
+  | { type: "waiting" }
   | { type: "born"; pid: number }
   | { type: "failed"; failure: FailureData };
 
@@ -39,14 +42,18 @@ export function runStage(
   try {
     join(plan);
     makeNamespaces(plan.unshareFlags);
-    channel.send({ type: "separated" });
-    // Without a creator there is nobody to be a container for.
-    if (channel.receive() === undefined) return exit(1);
+    awaitMaker(channel);
     if (user) load(import("./userNamespace.ts")).becomeNamespaceRoot(user, keepsGroups);
     return reportBirth(channel, bear);
   } catch (error) {
     return failThrough(channel, error);
   }
+}
+
+/** Lets its maker do its part. Without a maker there is nobody to be a container for. */
+export function awaitMaker(channel: Channel<ToStage, FromStage>): void {
+  channel.send({ type: "waiting" });
+  if (channel.receive() === undefined) exit(1);
 }
 
 /** The last thing that a stage does. */

@@ -12,6 +12,7 @@ import { defaultConfig, toRootless } from "../runtime/defaultConfig.ts";
 import type { ContainerEvent } from "../runtime/events.ts";
 import { list } from "../runtime/list.ts";
 import { inOwnGroup } from "../runtime/ownGroup.ts";
+import { identityOf, livingProcess } from "../runtime/process.ts";
 import { processes } from "../runtime/ps.ts";
 import { stateRoot } from "../runtime/root.ts";
 import { type ContainerState, state } from "../runtime/state.ts";
@@ -451,7 +452,9 @@ export class Runtime {
         if (status !== 0)
           throw toRuntimeError(new Failure(`tsrun ${words[0]} has ended with status ${status}`));
         const pid = readPid(pidFile, status);
-        const shown = terminal && new Terminal(handover.takeTerminal());
+        const process = identityOf(pid);
+        const mayComeBack = () => livingProcess({ process }) !== undefined;
+        const shown = terminal && new Terminal(handover.takeTerminal(), { mayComeBack });
         if (shown && terminal !== true) shown.resize(terminal);
         return new ContainerProcess(pid, streams, shown);
       } catch (error) {
@@ -477,7 +480,8 @@ export class Runtime {
       const streams = new Streams(options.stdio ?? {}, pty?.slave);
       let running: Running | undefined;
       // It is the terminal of tsrun, which gives the other one the same size.
-      const shown = pty && new Terminal(pty.master, () => running?.child.kill("SIGWINCH"));
+      const shown =
+        pty && new Terminal(pty.master, { resized: () => running?.child.kill("SIGWINCH") });
       try {
         const call = this.#start(streams, line, preserveFds);
         running = call;

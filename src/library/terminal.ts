@@ -4,9 +4,9 @@ import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { Duplex } from "node:stream";
 import { ReadStream } from "node:tty";
-import { O_CLOEXEC, O_NOCTTY, O_RDWR, SOCK_NONBLOCK, SOCK_STREAM } from "#abi";
+import { F_DUPFD_CLOEXEC, O_CLOEXEC, O_NOCTTY, O_RDWR, SOCK_NONBLOCK, SOCK_STREAM } from "#abi";
 import { doing, Failure } from "../failure.ts";
-import { close, setNonBlocking, using } from "../linux/fs.ts";
+import { close, fcntl, setNonBlocking, using } from "../linux/fs.ts";
 import { accept, listenAt, receive } from "../linux/socket.ts";
 import { endOfInput, openPeer, setWindowSize, type WindowSize } from "../linux/tty.ts";
 import { BinaryError, inProcess } from "./errors.ts";
@@ -21,45 +21,53 @@ export interface TerminalSize {
 const FIRST_PAUSE_MS = 1;
 const LONGEST_PAUSE_MS = 50;
 
+/** What a terminal has to know besides its master. */
+export interface TerminalOptions {
+  /** Is called after a change of its size. */
+  resized?: () => void;
+  /** Whether somebody may take the terminal who has let it go. */
+  mayComeBack?: () => boolean;
+}
+
 /**
  * The master of a process's terminal: what is written to it is typed, what is read from it is shown. It ends, both ways,
- * when no process has the terminal open any more. Ending it types control-D, the end of input for programs that read lines.
+ * when no process has the terminal open any more, and that of a detached container not before its first process has ended.
+ * Ending it types control-D, the end of input for programs that read lines.
  */
 export class Terminal extends Duplex {
-  readonly #master: ReadStream;
-  readonly #descriptor: number;
+  readonly #master: number;
   readonly #resized: () => void;
+  readonly #mayComeBack: () => boolean;
+  #reader: ReadStream | undefined;
+  #isWanted = false;
+  #hasEnded = false;
   #last: number | undefined;
 
   /** @internal */
-  constructor(master: number, resized: () => void = () => {}) {
+  constructor(
+    master: number,
+    { resized = () => {}, mayComeBack = () => false }: TerminalOptions = {},
+  ) {
     super({ allowHalfOpen: false });
-    this.#descriptor = master;
+    this.#master = master;
     this.#resized = resized;
-    this.#master = new ReadStream(master);
+    this.#mayComeBack = mayComeBack;
     // libuv would write to it in blocking calls, and a program that does not read would stop this whole process.
     setNonBlocking(master);
-    this.#master.on("data", (data) => {
-      if (!this.push(data)) this.#master.pause();
-    });
-    this.#master.on("end", () => this.#finish());
-    // What the master of a terminal says that nobody holds any more (pty(7)).
-    this.#master.on("error", (error: NodeJS.ErrnoException) =>
-      error.code === "EIO" ? this.#finish() : this.destroy(error),
-    );
-    this.#master.pause();
+    this.#listen();
   }
 
   /** Changes the size, of which the processes in the foreground hear by SIGWINCH. */
   resize({ rows, columns }: TerminalSize): void {
-    if (this.destroyed || this.#master.destroyed) return;
-    setWindowSize(this.#descriptor, { rows, columns });
+    if (this.destroyed) return;
+    setWindowSize(this.#master, { rows, columns });
     this.#resized();
   }
 
   /** @internal */
   override _read(): void {
-    this.#master.resume();
+    this.#isWanted = true;
+    this.#reader?.resume();
   }
 
   /** @internal */
@@ -75,15 +83,42 @@ export class Terminal extends Duplex {
 
   /** @internal */
   override _destroy(error: Error | null, done: Done): void {
-    this.#master.destroy();
+    this.#reader?.destroy();
+    close(this.#master);
     done(error);
+  }
+
+  /** With a descriptor of its own: a stream that has failed closes that. */
+  #listen(): void {
+    const reader = new ReadStream(fcntl(this.#master, F_DUPFD_CLOEXEC));
+    this.#reader = reader;
+    reader.on("data", (data) => {
+      this.#isWanted = this.push(data);
+      if (!this.#isWanted) reader.pause();
+    });
+    // What the master of a terminal that nobody holds at the moment says (pty(7)), EIO, libuv makes an end of at times.
+    reader.on("end", () => this.#awaitHolder());
+    reader.on("error", (error: NodeJS.ErrnoException) =>
+      error.code === "EIO" ? this.#awaitHolder() : this.destroy(error),
+    );
+    if (!this.#isWanted) reader.pause();
+  }
+
+  #awaitHolder(): void {
+    if (this.#mayComeBack()) setTimeout(() => this.destroyed || this.#listen(), LONGEST_PAUSE_MS);
+    else this.#finish();
+  }
+
+  #finish(): void {
+    this.#hasEnded = true;
+    this.push(null);
   }
 
   /** Writes all of it, as the terminal takes it. What nobody can read any more is dropped. */
   #type(bytes: Uint8Array, done: Done, pause = FIRST_PAUSE_MS): void {
     let written: number;
     try {
-      written = this.#master.destroyed ? bytes.length : writtenTo(this.#descriptor, bytes);
+      written = this.#hasEnded || this.destroyed ? bytes.length : writtenTo(this.#master, bytes);
     } catch (error) {
       done(error as Error);
       return;
@@ -94,11 +129,6 @@ export class Terminal extends Duplex {
     }
     const next = written > 0 ? FIRST_PAUSE_MS : Math.min(2 * pause, LONGEST_PAUSE_MS);
     setTimeout(() => this.#type(bytes.subarray(written), done, next), next);
-  }
-
-  #finish(): void {
-    this.push(null);
-    this.#master.destroy();
   }
 }
 

@@ -1,9 +1,11 @@
 /** How the process of `exec` comes into being: in the container's cgroup and PID namespace. */
-import { CLONE_NEWPID, EBUSY, EOPNOTSUPP, EPERM, PR_SET_DUMPABLE } from "#abi";
+import { CLONE_NEWPID, EACCES, EBUSY, EOPNOTSUPP, EPERM, PR_SET_DUMPABLE } from "#abi";
 import { load } from "#host";
 import { doing, Failure } from "../failure.ts";
+import type { Channel } from "../init/channel.ts";
 import { type ExecPlan, execByStage, execInContainer } from "../init/exec.ts";
 import { raiseHardLimits } from "../init/identity.ts";
+import type { FromStage, ToStage } from "../init/stage.ts";
 import { setAffinity } from "../linux/affinity.ts";
 import { isErrno, unless } from "../linux/errno.ts";
 import { close, using } from "../linux/fs.ts";
@@ -53,22 +55,36 @@ function bear(plan: ExecPlan, target: ExecTarget, group: TargetGroup): Child {
       setns(pidfd, CLONE_NEWPID);
       return true;
     });
-  const child = inGroup(group, (cgroup) =>
-    isEntered
-      ? spawn({ cgroup }, () => execInContainer(plan))
-      : load(import("./stage.ts")).bearBy(cgroup, (channel) => execByStage(plan, channel)),
-  );
+  const stage = (isMoved: boolean) => (channel: Channel<ToStage, FromStage>) =>
+    execByStage(plan, { pidNamespace: hasPidNamespace ? CLONE_NEWPID : 0, isMoved }, channel);
+  const child = inGroup(group, {
+    begin: (cgroup) =>
+      isEntered
+        ? spawn({ cgroup }, () => execInContainer(plan))
+        : load(import("./stage.ts")).bearBy(cgroup, stage(false)),
+    beMoved: (move) => load(import("./stage.ts")).bearBy(undefined, stage(true), move),
+  });
   for (const fd of [pidfd, plan.channel.fd, plan.root, plan.proc]) if (fd !== undefined) close(fd);
   return child;
 }
 
-/** A group that hands controllers on to others takes no process (EBUSY), nor does one with threaded ones (EOPNOTSUPP). */
-function inGroup({ group, openOther }: TargetGroup, make: (cgroup?: number) => Child): Child {
-  if (group === undefined) return make();
+/** The ways into a group. */
+interface Ways {
+  begin: (group?: number) => Child;
+  beMoved: (move: (pid: number) => void) => Child;
+}
+
+/**
+ * A group that hands controllers on to others takes no process (EBUSY), nor does one with threaded ones (EOPNOTSUPP). A user
+ * may have one begin there only from within the user's own part of the tree (EACCES).
+ */
+function inGroup({ group, openOther, move }: TargetGroup, { begin, beMoved }: Ways): Child {
+  if (group === undefined) return begin();
   try {
-    return using(group, make);
+    return using(group, begin);
   } catch (error) {
-    if (!openOther || !isErrno(error, EBUSY, EOPNOTSUPP)) throw error;
-    return using(openOther(), make);
+    if (move && isErrno(error, EACCES)) return beMoved(move);
+    if (openOther && isErrno(error, EBUSY, EOPNOTSUPP)) return using(openOther(), begin);
+    throw error;
   }
 }

@@ -1,7 +1,8 @@
 /** The container that `exec` enters, as it is now. */
 import type { Linux, LinuxIDMapping, Spec } from "@opencontainers-types";
 import { CLONE_NEWPID, CLONE_NEWTIME, ESRCH, O_DIRECTORY, O_PATH } from "#abi";
-import { openGroupOf, openOwn } from "../cgroup/group.ts";
+import { load } from "#host";
+import { groupWithin, openOwn } from "../cgroup/group.ts";
 import { doing, Failure } from "../failure.ts";
 import { parseIdMap } from "../init/idMappings.ts";
 import { unless } from "../linux/errno.ts";
@@ -90,24 +91,35 @@ const openRoot = (pid: number): number =>
     open(`/proc/${pid}/root`, O_PATH | O_DIRECTORY),
   );
 
-/** The group in which a new process begins. */
+/** Where a new process begins. */
 export interface TargetGroup {
-  /** Undefined for the caller's. */
+  /** The group's directory; undefined for the caller's group. */
   group: number | undefined;
-  /** Opens the one to try when that takes no process. */
+  /** Opens the one to try when that takes no process; undefined if it was named. */
   openOther: (() => number) | undefined;
+  /** Has a process moved there, where the caller may not have one begin; undefined where nobody would do that. */
+  move: ((pid: number) => void) | undefined;
 }
 
 /** `below` names one of the container's own groups, which must be there. Throws a Failure. */
 export function openTargetGroup(state: StoredState, below: string | undefined): TargetGroup {
-  const { cgroup, process, id } = state;
+  const { cgroup, scope, id } = state;
   if (cgroup === undefined) {
     if (below !== undefined)
       throw new Failure(`--cgroup is ${below}, and the container ${id} has no cgroup of its own`);
-    return { group: undefined, openOther: undefined };
+    return { group: undefined, openOther: undefined, move: undefined };
   }
+  const openGroup = (name?: string) => inOwnGroup(state, (group) => openOwn(group, cgroup, name));
+  const groupOfFirst = () => groupWithin(cgroup, state.process?.pid ?? 0);
   return {
-    group: inOwnGroup(state, (group) => openOwn(group, cgroup, below)),
-    openOther: below === undefined ? () => openGroupOf(process?.pid ?? 0, cgroup) : undefined,
+    group: openGroup(below),
+    openOther: below === undefined ? () => openGroup(groupOfFirst()) : undefined,
+    move: scope?.user
+      ? (pid) => {
+          const groups =
+            below === undefined ? ["/", groupOfFirst()] : [`/${below.replace(/^\/+/, "")}`];
+          load(import("../cgroup/systemd/scope.ts")).attachToScope(scope, groups, pid);
+        }
+      : undefined,
   };
 }

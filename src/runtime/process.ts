@@ -13,9 +13,9 @@ export const identityOf = (pid: number): ProcessIdentity => ({
 });
 
 /** The recorded process, if it is still that one and alive. */
-export function livingProcess(state: StoredState): number | undefined {
-  if (!state.process) return undefined;
-  const { pid, startTime } = state.process;
+export function livingProcess({ process }: Pick<StoredState, "process">): number | undefined {
+  if (!process) return undefined;
+  const { pid, startTime } = process;
   const status = processStatus(pid);
   return status && status.startTime === startTime && !isDead(status) ? pid : undefined;
 }

@@ -40,13 +40,13 @@ export function bearByStage(
 }
 
 /**
- * Has a stage process, which begins in the cgroup `group` and runs `run`, make another one. `separated` is called with its pid
- * when its namespaces are to be set up.
+ * Has a stage process, which begins in the cgroup `group` and runs `run`, make another one. `doPart` is called with its pid
+ * when it waits for its maker.
  */
 export function bearBy(
   group: number | undefined,
   run: (channel: Channel<ToStage, FromStage>) => never,
-  separated: (stage: number) => void = () => {},
+  doPart: (stage: number) => void = () => {},
 ): Child {
   const { creator, child } = openChannel<FromStage, ToStage>();
   const stage = spawn({ cgroup: group }, () => {
@@ -55,7 +55,7 @@ export function bearBy(
   });
   close(child.fd);
   try {
-    return answer(creator, () => separated(stage.pid));
+    return answer(creator, () => doPart(stage.pid));
   } finally {
     close(creator.fd);
     wait(stage.pidfd);
@@ -64,7 +64,7 @@ export function bearBy(
 }
 
 /** Hears from the stage until the container's process is born. */
-function answer(channel: Channel<FromStage, ToStage>, setUpNamespaces: () => void): Child {
+function answer(channel: Channel<FromStage, ToStage>, doPart: () => void): Child {
   for (;;) {
     const received = channel.receive();
     if (received === undefined)
@@ -74,7 +74,7 @@ function answer(channel: Channel<FromStage, ToStage>, setUpNamespaces: () => voi
     const { message, descriptors } = received;
     if (message.type === "failed") throw Failure.from(message.failure);
     if (message.type === "born") return { pid: message.pid, pidfd: descriptors[0] as number };
-    setUpNamespaces();
+    doPart();
     channel.send({ type: "proceed" });
   }
 }

@@ -196,6 +196,33 @@ test("the user’s systemd makes a scope with limits", withUserInstance, () => {
   );
 });
 
+test("exec from elsewhere has the user’s systemd move the process", withUserInstance, () => {
+  const inSession = new Runtime("tsrun", [...IN_SESSION, userTsrun, "--systemd-cgroup"]);
+  running(
+    waiting((config) => {
+      config.linux.cgroupsPath = `user.slice:exec:${runName}`;
+      mountAt(config, "/sys/fs/cgroup").options = ["rw"];
+    }),
+    ({ id, group }) => {
+      const exec = (options: string[], script: string) =>
+        succeeded(inSession.call(["exec", ...options, id, "sh", "-c", script], { input: "" }))
+          .stdout;
+      assert.equal(exec([], "cat /proc/self/cgroup"), "0::/\n");
+      assert.equal(exec([], "mkdir /sys/fs/cgroup/sub; cat /proc/self/cgroup"), "0::/\n");
+      assert.equal(exec(["--cgroup", "sub"], "cat /proc/self/cgroup"), "0::/sub\n");
+      // As systemd does it in a container: its own group takes no process any more.
+      exec([], "echo 1 > /sys/fs/cgroup/sub/cgroup.procs");
+      eventually("the group is empty", () => read(group, "cgroup.procs") === "");
+      exec(
+        ["--cgroup", "sub"],
+        "cd /sys/fs/cgroup; set -- $(cat cgroup.controllers); echo +$1 > cgroup.subtree_control",
+      );
+      assert.equal(exec([], "cat /proc/self/cgroup"), "0::/sub\n");
+    },
+    inSession,
+  );
+});
+
 test("in a scope of the user’s systemd the group is made beside it", withUserInstance, () => {
   const inScope = new Runtime("tsrun", [
     ...IN_SESSION,

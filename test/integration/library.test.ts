@@ -359,6 +359,18 @@ test("the end of a terminal's input is control-D", async () => {
   assert.match(await shown, /line.*over\r\n$/s);
 });
 
+test("the terminal of a detached container that lets it go and takes it again goes on", async () => {
+  const { path } = withTerminal(
+    `echo first; exec </dev/null >/dev/null 2>&1; sleep ${0.2 * patience}
+     echo second >/dev/console; sleep ${0.2 * patience}; echo third >/dev/console`,
+  );
+  const id = newId();
+  const { terminal } = await runtime.run(id, { bundle: path, detach: true, terminal: true });
+  assert.ok(terminal);
+  assert.equal(await text(terminal), "first\r\nsecond\r\nthird\r\n");
+  await runtime.delete(id, { force: true });
+});
+
 test("the terminal of a created container comes through a console socket", async () => {
   const id = newId();
   const { path } = withTerminal("read x; stty size; echo =$x");

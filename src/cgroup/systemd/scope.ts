@@ -63,6 +63,24 @@ export function startScope(
 }
 
 /**
+ * Has systemd move a process into a scope, where the caller may not (cgroups(7), "Cgroup delegation"): into the first of
+ * these groups below the scope's own, `/`, that takes one. Throws a Failure.
+ */
+export function attachToScope({ unit, user }: Scope, groups: readonly string[], pid: number): void {
+  const attach = (manager: Manager, [group, ...others]: readonly string[]): void => {
+    try {
+      manager.call("AttachProcessesToUnit", "ssau", unit, group as string, [pid]);
+    } catch (error) {
+      if (!(error instanceof BusError) || others.length === 0) throw error;
+      attach(manager, others);
+    }
+  };
+  withManager(user, (manager) =>
+    changing("moving a process into", unit, user, () => attach(manager, groups)),
+  );
+}
+
+/**
  * Tells systemd the new limits of a scope, and waits until it has written them, with all others that it knows; what
  * that undoes is to be set again (`lostToSystemd`). Throws a Failure.
  */

@@ -2,15 +2,7 @@
 import { deepEqual, equal, match, ok, throws } from "node:assert/strict";
 import { type ChildProcess, execFileSync, spawn } from "node:child_process";
 import { once } from "node:events";
-import {
-  closeSync,
-  existsSync,
-  fstatSync,
-  mkdirSync,
-  readFileSync,
-  statSync,
-  writeFileSync,
-} from "node:fs";
+import { closeSync, existsSync, mkdirSync, readFileSync, writeFileSync } from "node:fs";
 import { afterEach, beforeEach, test } from "node:test";
 import { O_DIRECTORY, O_RDONLY, O_WRONLY } from "#abi";
 import { visitDescendants } from "../../../src/cgroup/descendants.ts";
@@ -19,8 +11,8 @@ import { freeze, isFrozen, thaw } from "../../../src/cgroup/freezer.ts";
 import {
   cgroupProcesses,
   createCgroup,
+  groupWithin,
   killCgroup,
-  openGroupOf,
   removeCgroup,
 } from "../../../src/cgroup/group.ts";
 import { inGroup } from "../../../src/cgroup/hierarchy.ts";
@@ -266,22 +258,18 @@ test("nobody goes where something else is mounted on a group", () => {
 });
 
 test("the group of the container's first process is found, unless it is none of the container's", () => {
-  const inode = (path: string): number => statSync(at(path)).ino;
-  const found = (pid: number): number => {
-    const group = openGroupOf(pid, `${base}/c`);
-    const { ino } = fstatSync(group);
-    closeSync(group);
-    return ino;
-  };
   make(`${base}/c`);
   const first = sleepIn(`${base}/c`).pid;
-  equal(found(first), inode(`${base}/c`));
+  equal(groupWithin(`${base}/c`, first), "/");
   mkdirSync(at(`${base}/c/init`));
   write(`${base}/c/init`, "cgroup.procs", String(first));
-  equal(found(first), inode(`${base}/c/init`));
+  equal(groupWithin(`${base}/c`, first), "/init");
   mkdirSync(at(`${base}/other`));
   write(`${base}/other`, "cgroup.procs", String(first));
-  throws(() => found(first), /first process is in the cgroup .*\/other/);
+  throws(
+    () => groupWithin(`${base}/c`, first),
+    /first process is in the cgroup .*\/other, not in .*\/c/,
+  );
 });
 
 test("a frozen group is thawed", () => {
