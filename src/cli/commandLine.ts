@@ -47,6 +47,8 @@ function declare(parser: Parser, options: OptionTable, check = true): void {
     if (flags.endsWith("...")) option.argParser(collect);
     else if (check && choicesOf(flags)) option.argParser((value) => chosen(flags, value));
     parser.addOption(option);
+    // For commander an option that takes something away is set to true where it is not given.
+    if (option.negate) parser.setOptionValue(option.attributeName(), undefined);
   }
 }
 

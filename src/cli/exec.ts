@@ -94,7 +94,7 @@ function readProcess(
   warn: (message: string) => void,
 ): ProcessDocument {
   const path = flags.process as string;
-  const isDescribed = DESCRIBING.some((flag) => flags[flag]) || flags.newPrivs === false;
+  const isDescribed = DESCRIBING.some((flag) => flags[flag]) || flags.newPrivs !== undefined;
   if (words.length > 0 || isDescribed)
     warn(
       `the process is what ${path} says: the command and the options that describe it are ignored`,
@@ -126,7 +126,7 @@ function toChanges(words: readonly string[], flags: ExecFlags): ProcessChanges {
     gid: gid === undefined ? undefined : toId("--user", gid),
     additionalGids: (flags.additionalGids ?? []).map((text) => toId("--additional-gids", text)),
     capabilities: flags.cap ?? [],
-    noNewPrivileges: flags.newPrivs === false,
+    noNewPrivileges: flags.newPrivs === undefined ? undefined : !flags.newPrivs,
     apparmorProfile: flags.apparmor || undefined,
     selinuxLabel: flags.processLabel || undefined,
   };

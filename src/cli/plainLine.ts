@@ -62,8 +62,6 @@ function readWords(
     if (declared === undefined) return undefined;
     const value = declared.includes("<") ? (given ?? words[++at]) : toBoolean(given);
     if (value === undefined || !isChoice(declared, value)) return undefined;
-    // Of config.json's noNewPrivileges it would have to take back what other lines cannot.
-    if (value === false && longName(declared).startsWith("no-")) return undefined;
     setFlag(read.flags, declared, value);
   }
   return read;
@@ -103,8 +101,8 @@ function setFlag(flags: Words["flags"], declared: string, value: string | boolea
   const name = (isNegated ? long.slice(3) : long).replace(/-(.)/g, (_, letter) =>
     letter.toUpperCase(),
   );
-  if (value === false) delete flags[name];
-  else if (value === true) flags[name] = !isNegated;
+  if (value === false && !isNegated) delete flags[name];
+  else if (typeof value === "boolean") flags[name] = value !== isNegated;
   else if (!declared.endsWith("...")) flags[name] = value;
   else flags[name] = [...((flags[name] as string[] | undefined) ?? []), value];
 }

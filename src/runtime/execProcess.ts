@@ -16,7 +16,8 @@ export interface ProcessChanges {
   additionalGids: number[];
   /** Added to those of config.json. */
   capabilities: string[];
-  noNewPrivileges: boolean;
+  /** Undefined for what config.json says. */
+  noNewPrivileges: boolean | undefined;
   apparmorProfile: string | undefined;
   selinuxLabel: string | undefined;
 }
@@ -77,7 +78,7 @@ export function changeProcess(process: Process, changes: ProcessChanges): Proces
     ...(capabilities.length > 0
       ? { capabilities: withCapabilities(process.capabilities ?? {}, capabilities) }
       : {}),
-    ...(noNewPrivileges ? { noNewPrivileges } : {}),
+    ...(noNewPrivileges === undefined ? {} : { noNewPrivileges }),
     ...(apparmorProfile ? { apparmorProfile } : {}),
     ...(selinuxLabel ? { selinuxLabel } : {}),
   };

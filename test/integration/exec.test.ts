@@ -277,6 +277,23 @@ test("options change what config.json says", () => {
   });
 });
 
+test("--no-new-privs=false takes back what config.json says, as with runc", () => {
+  const bundle = bundleOf((config) => {
+    config.process.noNewPrivileges = true;
+  });
+  for (const runtime of [tsrun, runc])
+    inContainer(
+      bundle,
+      (exec) => {
+        const told = (...words: string[]) =>
+          succeeded(exec(...words, "--", "grep", "NoNewPrivs", "/proc/self/status")).stdout;
+        assert.equal(told("--no-new-privs=false"), "NoNewPrivs:\t0\n");
+        assert.equal(told("--cwd", "/"), "NoNewPrivs:\t1\n");
+      },
+      runtime,
+    );
+});
+
 test("--process gives all of it, as engines do", () => {
   const file = join(newFolder("process"), "process.json");
   const document = {

@@ -23,7 +23,7 @@ const none: ProcessChanges = {
   gid: undefined,
   additionalGids: [],
   capabilities: [],
-  noNewPrivileges: false,
+  noNewPrivileges: undefined,
   apparmorProfile: undefined,
   selinuxLabel: undefined,
 };
