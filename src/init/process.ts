@@ -178,18 +178,31 @@ export function executeTelling(
 ): never {
   try {
     before();
+    sayBeginning(connection, voice);
     unblockSignals();
-    tell(connection, voice === "none" ? EXECUTING_MUTE : EXECUTING, voice);
     return execute();
   } catch (error) {
-    tell(connection, JSON.stringify(Failure.of(error).toData()), voice);
+    tell(connection, Failure.of(error), voice);
     return exit(1);
   }
 }
 
-/** A seccomp filter may kill for the one way of sending, and allow the other. */
-function tell(connection: number, words: string, voice: Voice | undefined): void {
-  const data = encode(words);
-  if (voice === "write") writeAll(connection, data);
-  else send(connection, data);
+/** Whoever waits may have gone, and the agent of a seccomp filter may refuse it: the container goes on. */
+function sayBeginning(connection: number, voice: Voice | undefined): void {
+  try {
+    send(connection, encode(voice === "none" ? EXECUTING_MUTE : EXECUTING));
+  } catch (error) {
+    if (!(error instanceof Errno)) throw error;
+  }
+}
+
+/** A seccomp filter may kill for the one way of sending, and allow the other. Nobody may hear it any more. */
+function tell(connection: number, failure: Failure, voice: Voice | undefined): void {
+  const data = encode(JSON.stringify(failure.toData()));
+  try {
+    if (voice === "write") writeAll(connection, data);
+    else send(connection, data);
+  } catch (error) {
+    if (!(error instanceof Errno)) throw error;
+  }
 }

@@ -28,11 +28,14 @@ import {
   TCGETS,
   TCSETS,
   TIOCGPGRP,
+  TIOCGPTN,
   TIOCGPTPEER,
   TIOCGWINSZ,
   TIOCSCTTY,
   TIOCSPTLCK,
   TIOCSWINSZ,
+  VMIN,
+  VTIME,
 } from "#abi";
 import { syscall } from "#host";
 import { check } from "./errno.ts";
@@ -40,8 +43,9 @@ import { signalGroup } from "./process.ts";
 import { withUnblocked } from "./signals.ts";
 import { struct } from "./struct.ts";
 
-/** The kernel's struct termios, without the control characters that follow. */
+/** The kernel's struct termios, without the line discipline's number and the control characters, which follow. */
 const termios = struct({ iflag: "u32", oflag: "u32", cflag: "u32", lflag: "u32" });
+const CONTROL_CHARACTERS = termios.size + 1;
 const TERMIOS_SIZE = 64;
 
 /** A terminal's settings, opaque, as `setTermios` takes them back. */
@@ -66,9 +70,14 @@ export function setTermios(fd: number, settings: Termios): void {
 /** Whether the caller may change the terminal: a shell with job control has it in the foreground, or there is no such shell. */
 export function isInForeground(fd: number): boolean {
   const group = new Int32Array(1);
-  // ENOTTY: it is not the caller's controlling terminal.
-  return syscall(SYS_ioctl, fd, TIOCGPGRP, group) < 0 || group[0] === syscall(SYS_getpgid, 0);
+  // ENOTTY: it is not the caller's controlling terminal. 0: it has no group in the foreground, or none that is seen here.
+  if (syscall(SYS_ioctl, fd, TIOCGPGRP, group) < 0 || group[0] === 0) return true;
+  return group[0] === syscall(SYS_getpgid, 0);
 }
+
+/** Whether it is the master of a pty, which has no path that leads to it again. */
+export const isMaster = (fd: number): boolean =>
+  syscall(SYS_ioctl, fd, TIOCGPTN, new Uint32Array(1)) === 0;
 
 /**
  * Stops the caller's job, as a terminal does with one that wants it from the background (SIGTTOU), until a shell lets it go
@@ -78,9 +87,11 @@ export function stopInBackground(): void {
   withUnblocked(SIGTTOU, () => signalGroup(0, SIGTTOU));
 }
 
-/** The same settings made raw, as cfmakeraw(3) does: bytes pass through untouched. */
+/** The same settings made raw, as cfmakeraw(3) does: bytes pass through untouched, and each at once. */
 export function rawTermios(settings: Termios): Termios {
   const raw = rawOutput(settings);
+  raw[CONTROL_CHARACTERS + VMIN] = 1;
+  raw[CONTROL_CHARACTERS + VTIME] = 0;
   change(raw, "iflag", IGNBRK | BRKINT | PARMRK | ISTRIP | INLCR | IGNCR | ICRNL | IXON);
   change(raw, "lflag", ECHO | ECHONL | ICANON | ISIG | IEXTEN);
   change(raw, "cflag", CSIZE | PARENB, CS8);

@@ -7,7 +7,7 @@ import { openChannel } from "../init/channel.ts";
 import { keepsGroups } from "../init/identity.ts";
 import { keyringOf } from "../init/process.ts";
 import { unless } from "../linux/errno.ts";
-import { openProcRoot } from "../linux/proc.ts";
+import { openProcRoot, processStatus } from "../linux/proc.ts";
 import { type Child, exitStatus, sendSignal, wait } from "../linux/process.ts";
 import { blockSignals } from "../linux/signals.ts";
 import type { Context } from "./context.ts";
@@ -18,7 +18,6 @@ import { type ExecTarget, openTarget, openTargetGroup } from "./execTarget.ts";
 import { awaitExecution } from "./execution.ts";
 import { checkKernel } from "./kernel.ts";
 import { removePidFile, writePidFile } from "./pidFile.ts";
-import { identityOf } from "./process.ts";
 import { checkProcess } from "./processChecks.ts";
 import { hookState } from "./status.ts";
 import type { StoredState } from "./store.ts";
@@ -108,7 +107,8 @@ function launch(context: Context, target: ExecTarget, options: ExecOptions): Lau
     settle(child, process, state, options);
     isTold = true;
     creator.send({ type: "recorded" });
-    awaitExecution(creator.fd, seccomp && identityOf(child.pid));
+    // Its pid is no other's until it is waited for.
+    awaitExecution(creator.fd, () => processStatus(child.pid)?.hasExecuted ?? false);
     return { child, terminal };
   } catch (error) {
     if (isTold && options.pidFile !== undefined) removePidFile(options.pidFile);

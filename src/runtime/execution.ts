@@ -11,36 +11,37 @@ import type { ProcessIdentity } from "./store.ts";
 
 /**
  * Waits until execve has closed the process's end of `connection`, and closes this one. Throws a Failure that says what kept
- * it from that.
+ * it from that. `hasExecuted` asks the kernel.
  */
-export function awaitExecution(connection: number, process: ProcessIdentity | undefined): void {
+export function awaitExecution(connection: number, hasExecuted: () => boolean): void {
   const [first, second] = using(connection, (fd) => {
     const answer = answerOn(fd);
     return [answer, isBeginning(answer) ? answerOn(fd) : undefined];
   });
   const failure = isBeginning(first) ? second : first;
   if (failure !== undefined) throw Failure.from(JSON.parse(failure) as FailureData);
-  if (first === undefined)
-    throw new Failure("the container's process ended before it came to its program", {
-      hint: "was it killed?",
-    });
-  if (first === EXECUTING_MUTE) checkExecuted(process);
+  // It comes at the program's beginning or at the end of a process that has executed none.
+  if (first !== EXECUTING && !hasExecuted()) throw silenceOf(first);
 }
 
 const isBeginning = (answer: string | undefined): boolean =>
   answer === EXECUTING || answer === EXECUTING_MUTE;
 
-/**
- * Behind a filter that lets nothing be told, silence may be an error. It comes at the program's beginning or at the end of
- * a process that has executed none: one that has gone already counts as that.
- */
-function checkExecuted(process: ProcessIdentity | undefined): void {
+/** A process that has not even said that it comes to its program was killed, or an agent of seccomp let it say nothing. */
+const silenceOf = (first: string | undefined): Failure =>
+  first === undefined
+    ? new Failure("the container's process ended before it came to its program", {
+        hint: "was it killed?",
+      })
+    : new Failure("executing the program, and the seccomp filter keeps the reason back", {
+        pointer: "/linux/seccomp",
+        hint: "let it allow write or sendmsg to hear more",
+      });
+
+/** Whether this very process has executed a program since it was made; one that has gone already counts as one that has not. */
+export function hasExecuted(process: ProcessIdentity | undefined): boolean {
   const status = process && processStatus(process.pid);
-  if (status?.startTime !== process?.startTime || !status?.hasExecuted)
-    throw new Failure("executing the program, and the seccomp filter keeps the reason back", {
-      pointer: "/linux/seccomp",
-      hint: "let it allow write or sendmsg to hear more",
-    });
+  return status !== undefined && status.startTime === process?.startTime && status.hasExecuted;
 }
 
 /** What the process says; undefined if it was silent. Until it has accepted, its end resets the connection. */

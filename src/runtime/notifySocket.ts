@@ -83,6 +83,9 @@ export function listenForReadiness(
 /** A longer message is cut (sd_notify(3) asks for less). */
 const MESSAGE_MAX = 4096;
 
+/** Who says more has to wait: there are signals to pass on as well. */
+const MESSAGES_AT_ONCE = 64;
+
 /** How long a service manager may take to have read what it was told. */
 const BARRIER_MS = 30_000;
 
@@ -127,13 +130,14 @@ export class Readiness {
   /** Whether it has been said in one of the messages that have come. */
   #isSaid(): boolean {
     const buffer = new Uint8Array(MESSAGE_MAX);
-    for (;;) {
+    for (let count = 0; count < MESSAGES_AT_ONCE; count++) {
       // Without room for descriptors, which a message may carry.
       const length = syscall(SYS_read, this.#fd, buffer, buffer.length);
       if (length === -EAGAIN) return false;
       const message = String.fromCharCode(...buffer.subarray(0, check(length, "read", this.#fd)));
       if (message.split("\n").includes("READY=1")) return true;
     }
+    return false;
   }
 }
 

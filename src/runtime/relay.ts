@@ -13,11 +13,18 @@ const LEFTOVER_CHUNKS = 16;
 
 const NOTHING = new Uint8Array(0);
 
+/**
+ * How long to wait, in milliseconds, before a write that has not been possible though poll(2) says so is tried again. That
+ * is so for a terminal that nobody holds: it is hung up, and may be full all the same, and nothing tells of its next holder.
+ */
+const STUCK_MS = 50;
+
 /** Bytes from one descriptor to another: reads only when what was read before has been written. */
 abstract class Relay {
   protected readonly from: number;
   readonly #to: number;
   #pending: Uint8Array = NOTHING;
+  #isStuck = false;
 
   constructor(from: number, to: number) {
     this.from = from;
@@ -26,20 +33,27 @@ abstract class Relay {
 
   /** What to wait for. */
   watched(): Watched[] {
-    if (this.#pending.length > 0) return [{ fd: this.#to, events: POLLOUT }];
+    if (this.#isStuck) return [];
+    if (!this.isEmpty) return [{ fd: this.#to, events: POLLOUT }];
     const source = this.source();
     return source === undefined ? [] : [{ fd: source, events: POLLIN }];
+  }
+
+  /** How long to wait for that, in milliseconds, if not for ever. */
+  get pause(): number | undefined {
+    return this.#isStuck ? STUCK_MS : undefined;
   }
 
   /** `ready` are the descriptors on which something has happened. */
   move(ready: ReadonlySet<number>): void {
     const source = this.source();
-    if (this.#pending.length > 0) {
-      if (ready.has(this.#to)) this.#write();
+    if (!this.isEmpty) {
+      if (this.#isStuck || ready.has(this.#to)) this.#write();
     } else if (source !== undefined && ready.has(source)) this.readNext();
   }
 
-  protected get isEmpty(): boolean {
+  /** Whether nothing waits to be written. */
+  get isEmpty(): boolean {
     return this.#pending.length === 0;
   }
 
@@ -56,8 +70,8 @@ abstract class Relay {
   /** A reader that has gone is no reason to stop the container: what it would have read is dropped. */
   #write(): void {
     const length = syscall(SYS_write, this.#to, this.#pending, this.#pending.length);
-    if (length === -EAGAIN) return;
-    this.#pending = length < 0 ? NOTHING : this.#pending.subarray(length);
+    this.#isStuck = length === -EAGAIN;
+    if (!this.#isStuck) this.#pending = length < 0 ? NOTHING : this.#pending.subarray(length);
   }
 }
 
@@ -89,33 +103,29 @@ export class Typed extends Relay {
   }
 }
 
-/** What the container's terminal shows, on its way to the caller. */
+/** What the container's terminal shows, on its way to the caller; `from` is the terminal's master. */
 export class Shown extends Relay {
-  readonly #changes: number;
-  /** Nobody in the container holds its terminal at the moment: that reads as EIO (pty(7)). */
-  #isUnheld = false;
+  /** Tells when somebody in the container takes its terminal, where nobody holds that. */
+  #changes: number | undefined;
+  #isHeld = true;
   /** How much is still read, in chunks, when nobody is waited for any more. */
   #rest: number | undefined;
 
-  /** `from` is the terminal's master. */
-  constructor(from: number, to: number) {
-    super(from, to);
-    this.#changes = openChanges(from);
-  }
-
   protected override source(): number | undefined {
     if (this.#rest !== undefined) return undefined;
-    return this.#isUnheld ? this.#changes : this.from;
+    return this.#isHeld ? this.from : this.#changes;
   }
 
+  /** A terminal that nobody holds reads as EIO (pty(7)). */
   protected override read(): Uint8Array {
     let { bytes, error } = readChunk(this.from);
     if (error === EIO) {
+      this.#changes ??= openChanges(this.from);
       // Somebody may open it and write between the read and this: what is said from now on is a change.
       takeChange(this.#changes);
       ({ bytes, error } = readChunk(this.from));
     }
-    this.#isUnheld = error === EIO;
+    this.#isHeld = error !== EIO;
     return bytes;
   }
 

@@ -7,7 +7,7 @@ import { unlinkAt, using } from "../linux/fs.ts";
 import { connectTo } from "../linux/socket.ts";
 import type { Context } from "./context.ts";
 import { removeLocked } from "./delete.ts";
-import { awaitExecution } from "./execution.ts";
+import { awaitExecution, hasExecuted } from "./execution.ts";
 import type { Readiness } from "./notifySocket.ts";
 import { hookState, openForChange } from "./status.ts";
 import { START_SOCKET, type StateDirectory, type StoredState } from "./store.ts";
@@ -80,5 +80,5 @@ function release(directory: StateDirectory, state: StoredState): void {
   );
   if (connection === undefined)
     throw new Failure(`the container ${directory.id} does not wait to be started`);
-  awaitExecution(connection, state.process);
+  awaitExecution(connection, () => hasExecuted(state.process));
 }

@@ -58,19 +58,17 @@ function openScreen(master: number): Screen {
 function attend(supervision: Supervision): void {
   const { child, signals, screen } = supervision;
   for (;;) {
-    if (passSignalsOn(supervision)) screen?.callers.grantGrace();
-    const grace = screen?.callers.grace;
-    if (grace === 0) {
-      screen?.callers.awaitForeground();
-      continue;
-    }
+    if (passSignalsOn(supervision)) screen?.callers.goOn();
+    // Whatever has come meanwhile comes first.
+    if (screen?.callers.stop()) continue;
     const moving = movingIn(supervision);
     const ready = awaitAny(
       [watched(child.pidfd), watched(signals), ...moving.flatMap((each) => each.watched())],
-      grace,
+      screen && shortest(screen.callers.pause, screen.typed.pause, screen.shown.pause),
     );
     for (const each of moving) each.move(ready);
     if (ready.has(child.pidfd)) return;
+    if (screen?.callers.isInBackground) screen.callers.take();
   }
 }
 
@@ -80,6 +78,11 @@ function movingIn({ screen, readiness }: Supervision): (Typed | Shown | Readines
     ...(screen ? [screen.shown] : []),
     ...(readiness ? [readiness] : []),
   ];
+}
+
+function shortest(...pauses: (number | undefined)[]): number | undefined {
+  const known = pauses.filter((pause) => pause !== undefined);
+  return known.length > 0 ? Math.min(...known) : undefined;
 }
 
 const watched = (fd: number): Watched => ({ fd, events: POLLIN });
@@ -94,8 +97,8 @@ const awaitAny = (all: readonly Watched[], timeout?: number): ReadonlySet<number
 function showRest(supervision: Supervision, shown: Shown): void {
   const { signals } = supervision;
   shown.finish();
-  for (let left = shown.watched(); left.length > 0; left = shown.watched()) {
-    const ready = awaitAny([watched(signals), ...left]);
+  while (!shown.isEmpty) {
+    const ready = awaitAny([watched(signals), ...shown.watched()], shown.pause);
     shown.move(ready);
     if (ready.size === 1 && ready.has(signals) && passSignalsOn(supervision)) return;
   }
@@ -113,8 +116,7 @@ function passSignalsOn({ child, signals, screen }: Supervision): boolean {
       sendSignal(child.pidfd, signal);
       isPassedOn ||= signal !== SIGCONT;
     }
-    // Whatever has stopped this process, a shell may have used the terminal since.
-    if (signal === SIGCONT) screen?.callers.take();
+    if (signal === SIGCONT) screen?.callers.resume();
   }
   return isPassedOn;
 }

@@ -5,7 +5,7 @@ import { existsSync, mkdirSync, rmSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { test } from "node:test";
 import { makeBundle, newFolder, shellBundle, WAITS } from "./harness/bundle.ts";
-import { becomes, eventually, failed, stateOf, succeeded } from "./harness/expect.ts";
+import { becomes, eventually, failed, pause, stateOf, succeeded } from "./harness/expect.ts";
 import { leavesNothing, nothingIsLeftAtTheEnd } from "./harness/leftovers.ts";
 import { newId, tsrun, tsrunPath } from "./harness/runtime.ts";
 
@@ -155,6 +155,29 @@ test("a process that is killed in its startContainer hook has not been started",
   assert.match(await failing(run), ENDED);
   assert.ok(!existsSync(join(begun, "poststart")));
   assert.equal(tsrun.call(["state", id]).status, 1);
+});
+
+test("a container goes on to its program though whoever has started it is gone", () => {
+  const folder = newFolder("begun");
+  const { path } = shellBundle("sleep 300", {
+    prepare: (rootfs) => mkdirSync(join(rootfs, "begun")),
+    edit: (config) => {
+      config.mounts.push({ destination: "/begun", source: folder, options: ["bind", "rw"] });
+      const script = "touch /begun/hook; until [ -e /begun/gone ]; do sleep 0.02; done";
+      config.hooks = { startContainer: [{ path: "/bin/sh", args: ["sh", "-c", script] }] };
+    },
+  });
+  const id = newId();
+  succeeded(tsrun.call(["create", "--bundle", path, id], { input: "" }));
+  const start = tsrun.spawn(["start", id]);
+  eventually("the hook runs", () => existsSync(join(folder, "hook")));
+  start.kill("SIGKILL");
+  pause(100);
+  writeFileSync(join(folder, "gone"), "");
+  becomes(id, "running");
+  pause(200);
+  assert.equal(stateOf(id).status, "running");
+  succeeded(tsrun.call(["delete", "--force", id]));
 });
 
 test("delete --force does not wait for a startContainer hook", async () => {

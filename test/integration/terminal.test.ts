@@ -1,10 +1,18 @@
 /** Terminals: in the foreground of `run`, and handed over through --console-socket. */
 import assert from "node:assert/strict";
-import { mkdirSync, readFileSync } from "node:fs";
+import { closeSync, existsSync, mkdirSync, openSync, readFileSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { test } from "node:test";
 import { type BundleOptions, makeBundle, shellBundle } from "./harness/bundle.ts";
-import { becomes, failed, pause, stateOf, succeeded } from "./harness/expect.ts";
+import {
+  becomes,
+  eventually,
+  failed,
+  patience,
+  pause,
+  stateOf,
+  succeeded,
+} from "./harness/expect.ts";
 import { leavesNothing, nothingIsLeftAtTheEnd } from "./harness/leftovers.ts";
 import { newId, runc, tsrun } from "./harness/runtime.ts";
 import { consoleSocket, Terminal } from "./harness/terminal.ts";
@@ -167,21 +175,77 @@ test("a job in the background ends with its container, which hears of the signal
   }
 });
 
-test("a job in the background whose container goes on waits for its terminal again", async () => {
+test("a job in the background sees its container’s end, however long that takes", async () => {
+  const terminal = job(
+    "trap 'sleep 0.7; exit 9' TERM; touch /bundle/ready; while true; do sleep 0.02; done",
+    `"$0" "$@" &
+     until jobs -s | grep -q . && [ -e "$3/ready" ]; do sleep 0.05; done
+     kill %1
+     while kill -0 $! 2>/dev/null; do sleep 0.02; done
+     wait $!; echo "status $?"`,
+  );
+  await terminal.ended();
+  assert.match(terminal.output, /^status 9\n$/m);
+});
+
+test("a job in the background whose container goes on has its terminal when it comes to the front", async () => {
   const terminal = job(
     "trap 'echo heard' TERM; touch /bundle/ready; until read -r line; do :; done; exit 5",
     `"$0" "$@" &
      until jobs -s | grep -q . && [ -e "$3/ready" ]; do sleep 0.05; done
      kill %1
      until jobs -r | grep -q .; do sleep 0.01; done
-     until jobs -s | grep -q .; do sleep 0.05; done
-     echo stopped; fg >/dev/null; echo "status $?"`,
+     echo running; fg >/dev/null; echo "status $?"`,
   );
   // Nobody has made the user's terminal raw then.
-  terminal.shows(/heard\r?\n(.*\n)*stopped\n/);
+  terminal.shows(/heard\r?\n/);
+  terminal.shows(/running\n/);
   await terminal.type("hello\r");
   await terminal.ended();
-  assert.match(terminal.output, /hello\nstatus 5\n$/);
+  assert.match(terminal.output, /hello\n(status 5\n|\nstatus 5\n)$/);
+});
+
+test("in the background nobody’s input is no end of input", async () => {
+  for (const start of [`("$0" "$@" &);`, `(trap '' TTOU; exec "$0" "$@") &`]) {
+    const id = newId();
+    const terminal = job(
+      "echo ready; cat; touch /bundle/ended",
+      `${start} until [ -e "$3/over" ]; do sleep 0.05; done`,
+      id,
+    );
+    terminal.shows(/ready/);
+    pause(700 * patience);
+    const { bundle } = stateOf(id);
+    assert.ok(!existsSync(join(bundle, "ended")));
+    succeeded(tsrun.call(["kill", id, "KILL"]));
+    eventually("it is removed", () => tsrun.call(["state", id]).status === 1);
+    writeFileSync(join(bundle, "over"), "");
+    await terminal.ended();
+  }
+});
+
+test("the terminal is not given back when it is a shell’s again", async () => {
+  const id = newId();
+  const terminal = job(
+    "trap 'exit 9' TERM; echo begun; while true; do sleep 0.02; done",
+    `"$0" "$@"; stty -echo; kill %1
+     while kill -0 $! 2>/dev/null; do sleep 0.02; done
+     stty -a | grep -o -e '-echo ' ; stty echo`.replaceAll("$!", "$(jobs -p)"),
+    id,
+  );
+  terminal.shows(/begun/);
+  process.kill(parentOf(stateOf(id).pid), "SIGSTOP");
+  await terminal.ended();
+  assert.match(terminal.output, /^-echo $/m);
+});
+
+test("each byte that is typed arrives at once, whatever the terminal waited for before", async () => {
+  const terminal = job("echo ready; cat", `stty min 5; "$0" "$@"`);
+  terminal.shows(/ready/);
+  await terminal.type("ab");
+  terminal.shows(/ab/);
+  await terminal.type("\r\x04");
+  await terminal.ended();
 });
 
 test("what a container writes last is shown, however the end falls", async () => {
@@ -224,6 +288,32 @@ test("tsrun waits without working for a container that has let its terminal go",
   assert.ok(processorTime(run) - before < 10);
   succeeded(tsrun.call(["kill", id, "KILL"]));
   await terminal.ended();
+});
+
+test("nor does it for input that a terminal does not take which nobody holds", () => {
+  const id = newId();
+  const { path } = shellBundle("exec </dev/null >/dev/null 2>&1; sleep 300", {
+    edit: withTerminal,
+  });
+  const run = tsrun
+    .calledBy("sh", "-c", 'yes | "$@"', "sh")
+    .spawn(["run", "--bundle", path, id], "ignore");
+  eventually("it runs", () => tsrun.call(["state", id]).stdout.includes('"running"'));
+  pause(500);
+  const parent = parentOf(stateOf(id).pid);
+  const before = processorTime(parent);
+  pause(1000);
+  assert.ok(processorTime(parent) - before < 10);
+  succeeded(tsrun.call(["kill", id, "KILL"]));
+  return new Promise<void>((resolve) => run.once("exit", () => resolve()));
+});
+
+test("the master of a terminal as standard input has no background", async () => {
+  const { path } = shellBundle("exit 9", { edit: withTerminal });
+  const master = openSync("/dev/ptmx", "r+");
+  const run = tsrun.spawn(["run", "--bundle", path, newId()], [master, "ignore", "ignore"]);
+  closeSync(master);
+  assert.equal(await new Promise((resolve) => run.once("exit", resolve)), 9);
 });
 
 test("signals arrive though nobody looks at the user’s terminal", async () => {

@@ -16,6 +16,8 @@ import {
   PARENB,
   STRUCT_termios,
   SYS_read,
+  VMIN,
+  VTIME,
 } from "#abi";
 import { syscall } from "#host";
 import { close, fcntl, memfd, open, stat, using, writeAll } from "../../../src/linux/fs.ts";
@@ -81,6 +83,8 @@ test("both ends of a pty are terminals, other files are none", () => {
 test("raw is what cfmakeraw(3) makes of it", () => {
   withPty((_, slave) => {
     const cooked = settingsOf(slave);
+    cooked[STRUCT_termios.members.c_cc.offset + VMIN] = 5;
+    cooked[STRUCT_termios.members.c_cc.offset + VTIME] = 7;
     const before = cooked.slice();
     const raw = rawTermios(cooked);
     deepEqual(cooked, before);
@@ -89,10 +93,14 @@ test("raw is what cfmakeraw(3) makes of it", () => {
     equal(flags(raw, "c_iflag") & ICRNL, 0);
     equal(flags(raw, "c_oflag") & OPOST, 0);
     equal(flags(raw, "c_cflag") & (CSIZE | PARENB), CS8);
-    // What cfmakeraw does not name stays, and so do the control characters.
+    // What cfmakeraw does not name stays, and so do the other control characters.
     equal(flags(raw, "c_cflag") & ~(CSIZE | PARENB), flags(cooked, "c_cflag") & ~(CSIZE | PARENB));
-    const rest = STRUCT_termios.members.c_line.offset;
-    deepEqual(raw.subarray(rest), cooked.subarray(rest));
+    const { c_line, c_cc } = STRUCT_termios.members;
+    equal(raw[c_line.offset], cooked[c_line.offset]);
+    const expected = cooked.slice(c_cc.offset);
+    expected[VMIN] = 1;
+    expected[VTIME] = 0;
+    deepEqual(raw.subarray(c_cc.offset), expected);
     deepEqual(rawTermios(raw), raw);
 
     setTermios(slave, raw);
