@@ -26,6 +26,6 @@ function toSignal(text: string): number {
   const signal = signalNumber(text);
   if (signal !== undefined) return signal;
   throw new Failure(`unknown signal ${JSON.stringify(text)}`, {
-    hint: "a signal is a number from 1 to 64 or a name such as TERM or SIGTERM",
+    hint: "a signal is a number up to 64 or a name such as TERM or SIGTERM",
   });
 }

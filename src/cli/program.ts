@@ -13,12 +13,13 @@ export function program(
   runtime: Runtime,
   output: Output,
 ): number {
-  let argv: readonly string[] = [];
   let log: Log | undefined;
+  let isDebugged = false;
   let failureStatus = 1;
   try {
-    argv = doing("reading the command line", undefined, args);
+    const argv = doing("reading the command line", undefined, args);
     const line = readLine(argv, output);
+    isDebugged = line.globals.debug ?? false;
     log = toLog(line.globals, output);
     const call = line.call();
     if (!call) return 0;
@@ -28,7 +29,7 @@ export function program(
     const context = toContext(line.globals, (message) => warn(message, output, log));
     return call.command.execute({ runtime, context, output }, call.args, call.flags);
   } catch (error) {
-    report(error, argv.includes("--debug"), output, log);
+    report(error, isDebugged, output, log);
     return failureStatus;
   }
 }

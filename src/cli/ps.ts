@@ -17,11 +17,14 @@ export const ps: Command<PsFlags> = {
 What follows it are options of ps(1); without any they are "-ef". The pids are those of the caller's
 PID namespace, and ps must print them.`,
   execute({ runtime, context, output }, [id = "", ...words], { format }) {
-    if (format === "json") output.write(`${stringifyJson(runtime.processes(context, id))}\n`);
+    if (format === "json") output.write(`${toJson(runtime.processes(context, id))}\n`);
     else for (const row of runtime.processTable(context, id, toPsOptions(words))) output.write(row);
     return 0;
   },
 };
+
+/** A list without members is null, as Go writes it. */
+const toJson = (pids: readonly number[]): string => stringifyJson(pids.length > 0 ? pids : null);
 
 /** A `--` between the id and the options is ours. */
 function toPsOptions(words: readonly string[]): readonly string[] {

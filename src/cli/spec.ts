@@ -1,8 +1,8 @@
-import { AT_FDCWD, EEXIST, O_CREAT, O_EXCL, O_WRONLY } from "#abi";
+import { AT_FDCWD, EDQUOT, EEXIST, EFBIG, EIO, ENOSPC, O_CREAT, O_EXCL, O_WRONLY } from "#abi";
 import { Failure } from "../failure.ts";
 import { getegid, geteuid } from "../linux/credentials.ts";
 import { isErrno } from "../linux/errno.ts";
-import { writeText } from "../linux/fs.ts";
+import { unlinkAt, writeText } from "../linux/fs.ts";
 import { defaultConfig, toRootless } from "../runtime/defaultConfig.ts";
 import type { Command } from "./command.ts";
 
@@ -52,6 +52,8 @@ function writeNew(path: string, text: string): void {
   } catch (error) {
     if (isErrno(error, EEXIST))
       throw new Failure(`${path} already exists`, { hint: "remove it first" });
+    // Half a file would be in the way of the next try.
+    if (isErrno(error, EDQUOT, EFBIG, EIO, ENOSPC)) unlinkAt(AT_FDCWD, path);
     throw new Failure(`writing ${path}`, { cause: error });
   }
 }

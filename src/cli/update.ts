@@ -44,8 +44,9 @@ A file has the form of linux.resources in config.json:
     { "memory": { "limit": 536870912 }, "cpu": { "shares": 512, "cpus": "0-1" } }`,
   execute({ runtime, context }, [id = ""], flags) {
     const path = flags["resources"];
-    if (!path && (flags["kernelMemory"] || flags["kernelMemoryTcp"]))
-      context.warn("kernel memory is not limited by itself: --kernel-memory is ignored");
+    for (const [flag, option] of UNLIMITED)
+      if (!path && flags[flag])
+        context.warn(`kernel memory is not limited by itself: ${option} is ignored`);
     const { l3CacheSchema, memBwSchema } = flags;
     const schemata = {
       ...(l3CacheSchema ? { l3CacheSchema } : {}),
@@ -65,6 +66,12 @@ function read(path: string): string {
     path === "-" ? decode(readBytes(0, maxJsonBytes)) : readText(path, AT_FDCWD, maxJsonBytes),
   );
 }
+
+/** Of cgroup v1 only. */
+const UNLIMITED = [
+  ["kernelMemory", "--kernel-memory"],
+  ["kernelMemoryTcp", "--kernel-memory-tcp"],
+] as const;
 
 /** The document of no option. */
 const NO_RESOURCES = "{}";

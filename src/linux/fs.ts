@@ -7,17 +7,20 @@ import {
   AT_SYMLINK_NOFOLLOW,
   EAGAIN,
   EINTR,
+  EISDIR,
   ENOENT,
   ENOTDIR,
   F_GETFL,
   F_SETFL,
   O_CLOEXEC,
   O_DIRECTORY,
+  O_NOFOLLOW,
   O_NONBLOCK,
   O_PATH,
   O_RDONLY,
   RESOLVE_IN_ROOT,
   RESOLVE_NO_MAGICLINKS,
+  RESOLVE_NO_XDEV,
   SEEK_SET,
   STATX_ATTR_MOUNT_ROOT,
   STATX_BASIC_STATS,
@@ -50,7 +53,7 @@ import {
 import { syscall } from "#host";
 import { check } from "./errno.ts";
 import { struct } from "./struct.ts";
-import { decode, encode, type Path } from "./text.ts";
+import { decode, encode, type Path, printable } from "./text.ts";
 
 /**
  * struct open_how: flags, mode and resolve, of 64 bits each, of which no value here needs the upper half. One for all
@@ -492,6 +495,24 @@ export function readDirectory(fd: number): DirectoryEntry[] {
       if (!isDots(rawName)) entries.push(new DirectoryEntry(rawName, view.getUint8(at + 18)));
     }
   }
+}
+
+/** Removes a name of a directory, with all that is below it. Nothing is followed or entered that is mounted there. */
+export function removeAt(dir: number, name: Path): void {
+  const result = syscall(SYS_unlinkat, dir, name, 0);
+  if (result !== -EISDIR) {
+    if (result !== -ENOENT) check(result, "unlinkat", name);
+    return;
+  }
+  const flags = O_RDONLY | O_DIRECTORY | O_NOFOLLOW;
+  using(openAt(dir, name, flags, { resolve: RESOLVE_NO_XDEV }), (fd) => emptyDirectory(fd));
+  rmdirAt(dir, name);
+}
+
+/** Removes all that is in a directory, which was opened for this, but for the name `kept`. */
+export function emptyDirectory(fd: number, kept?: string): void {
+  for (const { rawName } of readDirectory(fd))
+    if (printable(rawName.subarray(0, -1)) !== kept) removeAt(fd, rawName);
 }
 
 /** The entries of a directory given by its path. */

@@ -32,8 +32,8 @@ export const features = (): Features => ({
     "io.github.seccomp.libseccomp.version": libseccompVersion(),
     "org.opencontainers.runc.checkpoint.enabled": "true",
   },
-  // A file that criu takes its settings from; properties of the systemd unit.
-  potentiallyUnsafeConfigAnnotations: ["org.criu.config", "org.systemd.property."],
+  // A file that criu takes its settings from; properties of the systemd unit; crun's, some of which name files of the host.
+  potentiallyUnsafeConfigAnnotations: ["org.criu.config", "org.systemd.property.", "run.oci."],
 });
 
 const linuxFeatures = (): LinuxFeatures => ({

@@ -1,8 +1,10 @@
 /** `kill`: a signal for the container's process, or for all of its processes. */
 import { ESRCH, SIGKILL } from "#abi";
+import { freeze, isFrozen, thaw } from "../cgroup/freezer.ts";
 import { cgroupProcesses, killCgroup } from "../cgroup/group.ts";
+import { inGroup } from "../cgroup/hierarchy.ts";
 import { Failure } from "../failure.ts";
-import { unless } from "../linux/errno.ts";
+import { Errno, unless } from "../linux/errno.ts";
 import { using } from "../linux/fs.ts";
 import { pidfdOpen, sendSignal } from "../linux/process.ts";
 import type { Context } from "./context.ts";
@@ -34,6 +36,31 @@ export function kill(
 function killAll(cgroup: string, signal: number): void {
   if (signal === SIGKILL) killCgroup(cgroup);
   else
-    for (const pid of cgroupProcesses(cgroup))
-      unless([ESRCH], () => using(pidfdOpen(pid), (pidfd) => sendSignal(pidfd, signal)));
+    inGroup(cgroup, (group) =>
+      whileFrozen(group, () => {
+        for (const pid of cgroupProcesses(cgroup))
+          unless([ESRCH], () => using(pidfdOpen(pid), (pidfd) => sendSignal(pidfd, signal)));
+      }),
+    );
+}
+
+/** What is frozen makes no process that would be missed, and no pid becomes another's. */
+function whileFrozen(group: number, step: () => void): void {
+  const isFrozenHere = !isFrozen(group) && isFrozenNow(group);
+  try {
+    step();
+  } finally {
+    if (isFrozenHere) thaw(group);
+  }
+}
+
+/** A process that waits in the kernel may keep a group from being frozen: then those that are there get the signal. */
+function isFrozenNow(group: number): boolean {
+  try {
+    freeze(group);
+    return true;
+  } catch (error) {
+    if (error instanceof Failure || error instanceof Errno) return false;
+    throw error;
+  }
 }

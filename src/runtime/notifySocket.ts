@@ -18,7 +18,7 @@ import {
 import { syscall } from "#host";
 import { umask } from "../linux/credentials.ts";
 import { check } from "../linux/errno.ts";
-import { findAt, mkdirAt, rmdirAt, unlinkAt, using } from "../linux/fs.ts";
+import { findAt, mkdirAt, unlinkAt, using } from "../linux/fs.ts";
 import { getpid } from "../linux/process.ts";
 import { poll, type Watched } from "../linux/signals.ts";
 import { bindAt, connectTo, send, socketpair } from "../linux/socket.ts";
@@ -52,14 +52,6 @@ export function makeNotifyFolder({ root }: Context, { id, fd }: StateDirectory):
     source: `${root}/${id}/${FOLDER}`,
     options: ["bind", "nosuid", "noexec", "nodev", "ro"],
   };
-}
-
-/** What is left of it when the container is gone. */
-export function removeNotifyFolder(directory: number): void {
-  const folder = findAt(directory, FOLDER, O_PATH | O_DIRECTORY);
-  if (folder === undefined) return;
-  using(folder, () => unlinkAt(folder, SOCKET));
-  rmdirAt(directory, FOLDER);
 }
 
 /** Listens for a container that was created with the folder; undefined for another one, which was told of no socket. */

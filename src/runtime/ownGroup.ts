@@ -17,12 +17,15 @@ export const findOwnGroup = <T>(
 
 /** As `findOwnGroup`, or a Failure. */
 export function inOwnGroup<T>(state: StoredState, use: (group: number) => T): T {
-  const { cgroup, id } = state;
-  if (cgroup === undefined) throw noCgroup(id);
+  if (state.cgroup === undefined) throw noCgroup(state.id);
   const found = findOwnGroup(state, (group) => ({ value: use(group) }));
-  if (found === undefined) throw new Failure(`the cgroup ${cgroup} of the container ${id} is gone`);
+  if (found === undefined) throw goneCgroup(state);
   return found.value;
 }
+
+/** What is said of a container whose group somebody else has removed. */
+export const goneCgroup = ({ cgroup, id }: StoredState): Failure =>
+  new Failure(`the cgroup ${cgroup} of the container ${id} is gone`);
 
 /** What is said of a container that stays in its creator's group. */
 export const noCgroup = (id: string): Failure =>

@@ -17,15 +17,18 @@ import {
 } from "../linux/process.ts";
 import { printable } from "../linux/text.ts";
 import type { Context } from "./context.ts";
-import { noCgroup, ownCgroup } from "./ownGroup.ts";
+import { goneCgroup, noCgroup, ownCgroup } from "./ownGroup.ts";
+import { livingProcess } from "./process.ts";
 import { StateDirectory } from "./store.ts";
 
-/** The pids of a container's processes, as tsrun sees them. Throws a Failure for a container without a cgroup. */
+/** The pids of a container's processes, as tsrun sees them. Throws a Failure for a container that lives without a cgroup. */
 export function processes(context: Context, id: string): number[] {
   const state = StateDirectory.look(context.root, id, (directory) => directory.read());
   if (state && state.cgroup === undefined) throw noCgroup(id);
   const cgroup = state && ownCgroup(state);
-  return cgroup === undefined ? [] : cgroupProcesses(cgroup);
+  if (cgroup !== undefined) return cgroupProcesses(cgroup);
+  if (state && livingProcess(state) !== undefined) throw goneCgroup(state);
+  return [];
 }
 
 /**

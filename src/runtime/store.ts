@@ -13,7 +13,6 @@ import {
   ELOOP,
   ENOENT,
   ENOTDIR,
-  ENOTEMPTY,
   EPERM,
   EROFS,
   LOCK_EX,
@@ -30,7 +29,6 @@ import {
   O_TRUNC,
   O_WRONLY,
 } from "#abi";
-import { load } from "#host";
 import { maxJsonBytes, parseJson, stringifyJson } from "../../spec/json.ts";
 import type { Scope } from "../cgroup/driver.ts";
 import { doing, Failure } from "../failure.ts";
@@ -38,6 +36,7 @@ import { geteuid } from "../linux/credentials.ts";
 import { isErrno, unless } from "../linux/errno.ts";
 import {
   close,
+  emptyDirectory,
   findAt,
   flock,
   mkdirAt,
@@ -46,6 +45,7 @@ import {
   readBytes,
   readDirectory,
   readlinkAt,
+  removeAt,
   renameAt,
   rmdirAt,
   stat,
@@ -57,6 +57,7 @@ import { poll } from "../linux/signals.ts";
 import { decode, printable } from "../linux/text.ts";
 import { checkId, isId } from "./id.ts";
 import type { ResctrlGroup } from "./intelRdt.ts";
+import { checkState } from "./stateCheck.ts";
 
 /** What is remembered of a container between commands. */
 export interface StoredState {
@@ -137,6 +138,7 @@ export class StateDirectory {
       } catch (cause) {
         if (!isErrno(cause, EEXIST))
           throw new Failure(`making the state directory ${root}/${id}`, { cause });
+        refuseStranger(fd, id, root);
         throw new Failure(`a container with the id ${JSON.stringify(id)} exists already`, {
           hint: `choose another id, or remove it with \`tsrun delete ${id}\``,
           kind: "container-exists",
@@ -235,7 +237,7 @@ export class StateDirectory {
     return doing(`reading ${this.#root}/${this.id}/${STATE_FILE}`, undefined, () => {
       const fd = findAt(this.fd, STATE_FILE, LOOKING);
       if (fd === undefined) return undefined;
-      return using(fd, () => checked(parseJson(decode(readBytes(fd, maxJsonBytes))), this.id));
+      return using(fd, () => checkState(parseJson(decode(readBytes(fd, maxJsonBytes))), this.id));
     });
   }
 
@@ -255,6 +257,11 @@ export class StateDirectory {
 
   commit(): void {
     renameAt(this.fd, STAGED_STATE_FILE, STATE_FILE);
+  }
+
+  /** Gives up what was staged, if anything. */
+  unstage(): void {
+    unlinkAt(this.fd, STAGED_STATE_FILE);
   }
 
   /** Keeps the text of the config.json that the container was made of: the bundle's may have changed by the time of `exec`. */
@@ -309,29 +316,33 @@ export class StateDirectory {
     unless([ENOENT], () => rmdirAt(this.fd, CRIU_ROOT));
   }
 
-  /** Removes the directory; state.json last, so that what is left of an interrupted removal can still be deleted. */
+  /**
+   * Removes the directory with all that is in it; state.json last, so that what is left of an interrupted removal can still
+   * be deleted.
+   */
   remove(): void {
     doing(`removing the state directory of ${this.id}`, undefined, () => {
-      for (const name of [START_SOCKET, EXEC_LOCK, CONFIG_FILE, STAGED_STATE_FILE, STATE_FILE])
-        unlinkAt(this.fd, name);
-      using(openRoot(this.#root), (fd) => {
-        const remove = () => {
-          unless([ENOENT], () => rmdirAt(fd, this.id));
-        };
-        try {
-          remove();
-        } catch (error) {
-          if (!isErrno(error, ENOTEMPTY)) throw error;
-          this.removeCriuRoot();
-          load(import("./notifySocket.ts")).removeNotifyFolder(this.fd);
-          remove();
-        }
-      });
+      using(openAt(this.fd, ".", O_RDONLY | O_DIRECTORY), (fd) => emptyDirectory(fd, STATE_FILE));
+      removeAt(this.fd, STATE_FILE);
+      using(openRoot(this.#root), (fd) => unless([ENOENT], () => rmdirAt(fd, this.id)));
     });
   }
 
   close(): void {
     close(this.fd);
+  }
+}
+
+/** Throws a Failure for a name that is no container's. */
+function refuseStranger(root: number, id: string, path: string): void {
+  try {
+    close(openAt(root, id, O_RDONLY | O_DIRECTORY | O_NOFOLLOW));
+  } catch (error) {
+    if (isErrno(error, ENOTDIR, ELOOP))
+      throw new Failure(`${path}/${id} is no container, but is in the way of one`, {
+        hint: "remove it, or choose another id",
+      });
+    if (!isErrno(error, ENOENT)) throw error;
   }
 }
 
@@ -350,21 +361,6 @@ function refuseForeign(fd: number, path: string): void {
     throw new Failure(`the container's state directory ${path} belongs to another user, ${uid}`, {
       hint: `call tsrun as that user, for instance with setpriv --reuid=${uid}`,
     });
-}
-
-/** What tsrun itself wrote has this shape; anything else was written by somebody else. */
-function checked(value: unknown, id: string): StoredState {
-  const state = value as Partial<StoredState> | undefined;
-  const { process } = state ?? {};
-  const isSound =
-    state?.id === id &&
-    typeof state.bundle === "string" &&
-    typeof state.annotations === "object" &&
-    typeof state.hooks === "object" &&
-    (process === undefined ||
-      (Number.isSafeInteger(process.pid) && Number.isSafeInteger(process.startTime)));
-  if (!isSound) throw new Error("this is not the state of the container");
-  return state as StoredState;
 }
 
 /** Of a directory in which nothing was written yet. */

@@ -24,9 +24,14 @@ export function update(context: Context, id: string, document: string): void {
   try {
     if (!state || status === "stopped")
       throw new Failure("it has stopped", { kind: "container-status" });
-    const resources = change(state, wanted, context.warn);
-    directory.write({ ...state, resources });
+    const planned = planChange(state, wanted);
+    for (const warning of planned.plan.warnings) context.warn(warning);
+    // What is limited otherwise than is recorded would be set again as it was before, at the next change.
+    directory.stage({ ...state, resources: planned.resources });
+    apply(state, planned, context.warn);
+    directory.commit();
   } catch (error) {
+    directory.unstage();
     throw inUpdate(`updating the resources of the container ${id}`, error);
   }
   directory.close();
@@ -44,14 +49,29 @@ export function updateIntelRdt(context: Context, id: string, schemata: Schemata)
   directory.close();
 }
 
-/** Returns what holds now. */
-function change(state: StoredState, wanted: LinuxResources, warn: Context["warn"]): LinuxResources {
+interface PlannedChange {
+  before: LinuxResources;
+  changed: LinuxResources;
+  plan: ResourcePlan;
+  /** What holds afterwards. */
+  resources: LinuxResources;
+}
+
+function planChange(state: StoredState, wanted: LinuxResources): PlannedChange {
   const before = state.resources ?? {};
   const after = mergeResources(before, wanted);
   const changed = changedResources(before, wanted, after);
   const plan = planResources(changed);
-  for (const warning of plan.warnings) warn(warning);
   inOwnGroup(state, (group) => refuseBelowUsage(group, changed.memory));
+  const unified = { ...stillUnified(before, plan), ...wanted.unified };
+  return { before, changed, plan, resources: { ...after, unified } };
+}
+
+function apply(
+  state: StoredState,
+  { before, changed, plan }: PlannedChange,
+  warn: Context["warn"],
+): void {
   try {
     applyResources(state, plan.settings, changed.devices);
   } catch (error) {
@@ -60,7 +80,6 @@ function change(state: StoredState, wanted: LinuxResources, warn: Context["warn"
     restore(state, restoredResources(before, changed), warn);
     throw error;
   }
-  return { ...after, unified: { ...stillUnified(before, plan), ...wanted.unified } };
 }
 
 function restore(state: StoredState, resources: LinuxResources, warn: Context["warn"]): void {

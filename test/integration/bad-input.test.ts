@@ -377,12 +377,13 @@ test("a pid file and a log that cannot be written", () => {
 
 test("a state that is damaged is said to be, and delete --force removes it", () => {
   const bundle = makeBundle(["sleep", "300"]);
-  for (const damage of ["", "{", "[]", '{"pid": "x"}', "\0"]) {
+  for (const damage of ["", "{", "[]", '{"pid": "x"}', "\0", { hooks: null }, { cgroup: 5 }]) {
     leavesNothing(() => {
       const id = newId();
       assert.equal(tsrun.call(["create", "-b", bundle.path, id]).status, 0);
       const state = join("/run/tsrun", id, "state.json");
-      writeFileSync(state, damage);
+      const changed = { ...JSON.parse(readFileSync(state, "utf8")), ...Object(damage) };
+      writeFileSync(state, typeof damage === "string" ? damage : JSON.stringify(changed));
       failed(tsrun.call(["state", id]), /state\.json/);
       const deleted = tsrun.call(["delete", "--force", id]);
       assert.equal(deleted.status, 0);

@@ -1,10 +1,11 @@
 /** `tsrun update` of each value, by its option and by a document: what holds then, and what a recent runc makes of it. */
 import "./harness/machinePids.ts";
 import assert from "node:assert/strict";
-import { writeFileSync } from "node:fs";
+import { execFileSync } from "node:child_process";
+import { readdirSync, rmSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { test } from "node:test";
-import { shellBundle, WAITS } from "./harness/bundle.ts";
+import { newFolder, shellBundle, WAITS } from "./harness/bundle.ts";
 import {
   Container,
   cgroupfs,
@@ -316,6 +317,37 @@ test("one without a cgroup cannot be updated", () => {
   const id = created("--cgroup-manager=disabled");
   failed(tsrun.call(["update", "--pids-limit", "5", id]), /no cgroup of its own/);
   remove(id);
+});
+
+test("where there is no room for the new state nothing is changed", () => {
+  const root = newFolder("small");
+  execFileSync("mount", ["-t", "tmpfs", "-o", "size=64k", "none", root]);
+  try {
+    const runtime = tsrun.with("--root", root);
+    const id = newId();
+    const { path } = shellBundle(WAITS, {
+      edit: (config) => {
+        config.linux.resources = { devices: [{ allow: false, access: "rwm" }] };
+      },
+    });
+    succeeded(runtime.call(["run", "--detach", "--bundle", path, id], { input: "" }));
+    const readable = () =>
+      runtime.call(["exec", id, "sh", "-c", "mknod /tmp/kmsg c 1 11; true </tmp/kmsg"]).status;
+    assert.notEqual(readable(), 0);
+    writeFileSync(join(root, "filling"), Buffer.alloc(4096));
+    assert.throws(() => writeFileSync(join(root, "filling"), Buffer.alloc(1 << 20)), /ENOSPC/);
+    const input = JSON.stringify({ devices: [{ allow: true, access: "rwm" }] });
+    failed(runtime.call(["update", "--resources", "-", id], { input }), /ENOSPC/);
+    rmSync(join(root, "filling"));
+    assert.notEqual(readable(), 0);
+    assert.deepEqual(
+      readdirSync(join(root, id)).filter((name) => name.endsWith(".new")),
+      [],
+    );
+    succeeded(runtime.call(["delete", "--force", id]));
+  } finally {
+    execFileSync("umount", [root]);
+  }
 });
 
 test("nonsense is refused with its place", () => {

@@ -2,6 +2,7 @@
 import assert from "node:assert/strict";
 import { test } from "node:test";
 import type { Features } from "@opencontainers-types";
+import { ANNOTATIONS } from "../../src/runtime/annotations.ts";
 import { succeeded } from "./harness/expect.ts";
 import { needs } from "./harness/machine.ts";
 import { Runtime, tsrun } from "./harness/runtime.ts";
@@ -98,6 +99,16 @@ test(
     );
   },
 );
+
+test("every annotation that has a meaning is told to be one that users must not set as they like", () => {
+  const { potentiallyUnsafeConfigAnnotations: unsafe = [] } = ours;
+  const names = [...Object.keys(ANNOTATIONS), "run.oci.hooks.stdout", "org.systemd.property.X"];
+  for (const name of names)
+    assert.ok(
+      unsafe.some((prefix) => name === prefix || (prefix.endsWith(".") && name.startsWith(prefix))),
+      name,
+    );
+});
 
 test("it needs no argument and takes none", () => {
   assert.equal(tsrun.call(["features", "x"]).status, 1);

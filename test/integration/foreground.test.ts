@@ -1,7 +1,7 @@
 /** `run` in the foreground: whose container it removes, whose exit status it has, and whatever its caller is like. */
 import assert from "node:assert/strict";
-import type { ChildProcess } from "node:child_process";
-import { existsSync, mkdirSync, rmSync, writeFileSync } from "node:fs";
+import { type ChildProcess, spawnSync } from "node:child_process";
+import { existsSync, mkdirSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { test } from "node:test";
 import { makeBundle, newFolder, shellBundle, WAITS } from "./harness/bundle.ts";
@@ -59,17 +59,17 @@ test("so is one that a poststop hook of a failed start has made", () => {
 
 test("what cannot be removed is warned of, and the exit status is the program’s", () => {
   const id = newId();
-  const stranger = `/run/tsrun/${id}/stranger`;
+  const held = `/run/tsrun/${id}/held`;
   const { path } = shellBundle("exit 5", {
     edit: (config) => {
-      const args = ["busybox", "touch", stranger];
-      config.hooks = { poststart: [{ path: "/bin/busybox", args }] };
+      const args = ["sh", "-c", `touch ${held}; mount --bind /dev/null ${held}`];
+      config.hooks = { poststart: [{ path: "/bin/sh", args }] };
     },
   });
   const outcome = tsrun.call(["run", "--bundle", path, id]);
   assert.equal(outcome.status, 5);
-  assert.match(outcome.stderr, new RegExp(`removing the container ${id}: .*ENOTEMPTY`));
-  rmSync(stranger);
+  assert.match(outcome.stderr, new RegExp(`removing the container ${id}: .*"held".*EBUSY`));
+  spawnSync("umount", [held]);
   succeeded(tsrun.call(["delete", "--force", id]));
 });
 

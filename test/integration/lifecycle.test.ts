@@ -8,7 +8,9 @@ import {
   openSync,
   readFileSync,
   rmdirSync,
+  rmSync,
   statSync,
+  symlinkSync,
   writeFileSync,
 } from "node:fs";
 import { dirname, join } from "node:path";
@@ -289,7 +291,33 @@ test("SIGKILL reaches all of a container that shares the PID namespace, its end 
 });
 
 const pidsOf = (id: string): number[] =>
-  JSON.parse(succeeded(tsrun.call(["ps", "--format", "json", id])).stdout) as number[];
+  (JSON.parse(succeeded(tsrun.call(["ps", "--format", "json", id])).stdout) as number[] | null) ??
+  [];
+
+test("kill --all reaches processes that make others all the time", () => {
+  const bundle = shellBundle("g() { sleep 0.001; (g) & exit; }; (g) & (g) & exec sleep 600", {
+    edit: (config) => shareNamespace(config, "pid"),
+  });
+  for (let i = 0; i < 8; i++) {
+    const id = create(bundle.path);
+    succeeded(tsrun.call(["start", id]));
+    pause(50);
+    succeeded(tsrun.call(["kill", "--all", id, "TERM"]));
+    eventually("no process is left", () => pidsOf(id).length === 0);
+    succeeded(tsrun.call(["delete", id]));
+  }
+});
+
+test("kill --all of a paused container leaves it paused", () => {
+  const id = create();
+  succeeded(tsrun.call(["start", id]));
+  succeeded(tsrun.call(["pause", id]));
+  succeeded(tsrun.call(["kill", "--all", id, "TERM"]));
+  assert.equal(stateOf(id).status, "paused");
+  succeeded(tsrun.call(["resume", id]));
+  becomes(id, "stopped");
+  remove(id);
+});
 
 test("kill --all of a stopped container without a cgroup has nothing to do", () => {
   const runtime = tsrun.with("--cgroup-manager=disabled");
@@ -313,6 +341,30 @@ const HELD: Record<string, (id: string) => void> = {
     for (const path of cgroups()) rmdirSync(path);
   },
 };
+
+test("delete removes what strangers have put into the state directory, and follows nothing", () => {
+  const outside = newFolder("outside");
+  writeFileSync(join(outside, "precious"), "");
+  for (const options of [["--force"], []])
+    leavesNothing(() => {
+      const id = create();
+      const folder = `/run/tsrun/${id}`;
+      mkdirSync(join(folder, "strange/deep"), { recursive: true });
+      writeFileSync(join(folder, "strange/deep/file"), "");
+      symlinkSync(outside, join(folder, "link"));
+      symlinkSync(outside, join(folder, "strange/link"));
+      succeeded(tsrun.call(["delete", ...options, id]));
+      failed(tsrun.call(["state", id]), /does not exist/);
+    });
+  assert.ok(existsSync(join(outside, "precious")));
+});
+
+test("a name that is no container's is said to be in the way", () => {
+  const id = newId();
+  writeFileSync(`/run/tsrun/${id}`, "");
+  failed(tsrun.call(["create", "--bundle", brief.path, id]), /is no container, but is in the way/);
+  rmSync(`/run/tsrun/${id}`);
+});
 
 for (const [name, hold] of Object.entries(HELD))
   test(`delete --force of a container that is ${name}`, () => {

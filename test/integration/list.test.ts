@@ -168,6 +168,41 @@ test("root sees whose containers they are, and is neither kept waiting nor misle
   rmSync(join(root, "piped"), { recursive: true });
 });
 
+/** What a user may write for root to read. */
+const WRONG: Record<string, unknown> = {
+  created: null,
+  bundle: 5,
+  rootfs: null,
+  ociVersion: {},
+  annotations: { a: 1 },
+  cgroup: null,
+  cgroupInode: "1",
+  scope: { unit: 1 },
+  process: null,
+  hooks: { poststop: [5] },
+  resources: [],
+  rootMount: -1,
+  endsWithProcess: "yes",
+};
+
+test("a member that is not what it should be spoils only its own container", () => {
+  const { runtime, root } = withRoot();
+  withThree(runtime, () => {
+    const file = join(root, "b-created/state.json");
+    const sound = readFileSync(file, "utf8");
+    const names = [...Object.keys(WRONG), "process"];
+    const values = [...Object.values(WRONG), { pid: 0, startTime: 1 }];
+    names.forEach((name, i) => {
+      writeFileSync(file, JSON.stringify({ ...JSON.parse(sound), [name]: values[i] }));
+      const { status, stdout, stderr } = runtime.call(["list", "-q"]);
+      assert.equal(status, 0, name);
+      assert.equal(stdout, "a-running\nc+stopped\n");
+      assert.match(stderr, new RegExp(`listing b-created: .*: its ${name} is `));
+    });
+    writeFileSync(file, sound);
+  });
+});
+
 test("an unknown format is refused", () => {
   failed(tsrun.call(["list", "--format", "xml"]), /--format is "xml": expected table or json/);
 });

@@ -105,10 +105,10 @@ alike(
     const script = `trap 'echo interrupted; exit 3' INT; ${SIZED}
     tty; read line; echo got $line; read line`;
     const terminal = ctr.runOnTerminal(runtime, "terminal", ["sh", "-c", script], folder);
-    terminal.shows(/^sized\n/m);
-    terminal.shows(/^\/dev\/pts\/0\n/m);
+    terminal.shows(/^sized\r?\n/m);
+    terminal.shows(/^\/dev\/pts\/0\r?\n/m);
     await terminal.type("word\r");
-    terminal.shows(/^got word\n/m);
+    terminal.shows(/^got word\r?\n/m);
     await terminal.type("\x03");
     await terminal.ended();
     assert.match(terminal.output, /interrupted$/m);
@@ -163,7 +163,7 @@ alike("exec on a terminal; nothing runs while the container is paused", async (r
 
   const program = ["sh", "-c", `${SIZED}; read line; echo got $line; exit 4`];
   const terminal = ctr.execOnTerminal("paused", program, folder);
-  terminal.shows(/^sized\n/m);
+  terminal.shows(/^sized\r?\n/m);
   await terminal.type("word\r");
   await terminal.ended();
   assert.match(terminal.report, /^status 4$/m);

@@ -106,7 +106,7 @@ alike("the life of a pod and of a container in it", async (runtime) => {
     "tty; stty size; read line; echo got $line",
   );
   // With its end of line: what is typed is echoed wherever the output has come to.
-  terminal.shows(/^24 80\n/m);
+  terminal.shows(/^24 80\r?\n/m);
   await terminal.type("word\r");
   await terminal.ended();
   assert.match(terminal.output, /got word/);

@@ -251,16 +251,16 @@ describe("a terminal", () => {
      read line; echo got $line; exit 7`,
   ];
   const session = async (terminal: Pty): Promise<void> => {
-    terminal.shows(/^sized\n/m);
+    terminal.shows(/^sized\r?\n/m);
     // Docker's client may not listen for changes yet: it is told again.
     for (let i = 0; i < 60 && !/^resized$/m.test(terminal.output); i++) {
       await terminal.resize(33, 100);
       await terminal.resize(33, 101);
       pause(1000);
     }
-    terminal.shows(/^resized\n/m);
+    terminal.shows(/^resized\r?\n/m);
     await terminal.type("word\r");
-    terminal.shows(/^got word\n/m);
+    terminal.shows(/^got word\r?\n/m);
   };
 
   alike("is the container's", async (runtime) => {
@@ -281,7 +281,7 @@ describe("a terminal", () => {
         const attach = (keys: string): Promise<string> =>
           onTerminal(["docker", "attach", name], async (terminal) => {
             await terminal.type("word\n");
-            terminal.shows(/^1 got word\n/m);
+            terminal.shows(/^1 got word\r?\n/m);
             await terminal.type(keys);
           });
         const detached = await attach("\x10\x11");

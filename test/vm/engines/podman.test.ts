@@ -175,7 +175,7 @@ describe("a container", () => {
     const words = ["run", "-it", "--rm", ...ALONE, ...program];
     const pty = new Pty(at, ["foreground", "30", "100", ...command, ...words]);
     try {
-      pty.shows(/^begun\n/m);
+      pty.shows(/^begun\r?\n/m);
       await pty.resize(40, 120);
       await pty.ended();
       return { report: pty.report, shown: pty.output };
