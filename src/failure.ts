@@ -1,5 +1,5 @@
 /** The error that people read, and its form on the wire between the processes of one command. */
-import { ENOSYS } from "#abi";
+import { EMFILE, ENOSYS } from "#abi";
 import { Errno, errnoName, isErrno } from "./linux/errno.ts";
 import { inEveryChild } from "./linux/process.ts";
 
@@ -155,7 +155,9 @@ const describe = (error: unknown): string =>
 
 /** What to do about errors that have one usual cause. */
 function usualHint(cause: unknown): string | undefined {
-  return isErrno(cause, ENOSYS) ? "tsrun needs Linux 5.14 or later" : undefined;
+  if (isErrno(cause, ENOSYS)) return "tsrun needs Linux 5.14 or later";
+  if (isErrno(cause, EMFILE)) return "raise the limit of open files: see `ulimit -n`";
+  return undefined;
 }
 
 /** Keeps the beginning and the end: the one says what was being done, the other what the kernel said. */

@@ -176,9 +176,7 @@ export class StateDirectory {
    * someone who only looks: here whoever owns them. False if there is no such root.
    */
   static visit(root: string, look: (directory: StateDirectory) => void): boolean {
-    const fd = doing(`opening the state directory ${root}`, undefined, () =>
-      findAt(AT_FDCWD, root, O_RDONLY | O_DIRECTORY),
-    );
+    const fd = findRoot(root);
     if (fd === undefined) return false;
     using(fd, () => {
       for (const id of idsIn(fd)) {
@@ -374,6 +372,15 @@ export const noContainer = (root: string, id: string): Failure =>
   new Failure(`the container ${JSON.stringify(id)} does not exist in ${root}`, {
     kind: "no-container",
   });
+
+/** Undefined if there is none. */
+function findRoot(root: string): number | undefined {
+  try {
+    return findAt(AT_FDCWD, root, O_RDONLY | O_DIRECTORY);
+  } catch (cause) {
+    throw new Failure(`opening the state directory ${root}`, { cause, hint: rootRemedy(cause) });
+  }
+}
 
 function findOrMakeRoot(root: string): number {
   try {

@@ -1,7 +1,7 @@
 /** What was being done, with which value, what the kernel said, where in config.json, what to do: in this order. */
 import { deepEqual, equal, ok, throws } from "node:assert/strict";
 import { describe, test } from "node:test";
-import { EINVAL, ENOENT } from "#abi";
+import { EINVAL, EMFILE, ENOENT } from "#abi";
 import { doing, Failure, type FailureDetails } from "../../../src/failure.ts";
 import { Errno } from "../../../src/linux/errno.ts";
 
@@ -22,6 +22,11 @@ describe("a failure in one line", () => {
       "mounting a on /b",
       { cause: errno, pointer: "/mounts/3", hint: "is the device there?" },
       'mounting a on /b: mount("/a"): EINVAL (config.json /mounts/3); is the device there?',
+    ],
+    [
+      "doing this",
+      { cause: new Errno(EMFILE, "pipe2") },
+      "doing this: pipe2(): EMFILE; raise the limit of open files: see `ulimit -n`",
     ],
     ["doing this", { cause: new Error("an error") }, "doing this: an error"],
     ["doing this", { cause: "a text" }, "doing this: a text"],
