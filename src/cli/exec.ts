@@ -49,8 +49,8 @@ export const exec: Command<ExecFlags> = {
     "-d, --detach": "do not wait for the process",
     "--preserve-fds <n>": "pass n additional descriptors to the process",
     "--cgroup <path>...":
-      "begin in a group below the container's own, which must be there; \"/\" is the container's own" +
-      " whatever else is there",
+      'begin in this group below the container\'s own, which must be there, and nowhere else; "/" is the ' +
+      "container's own; only one",
     "--ignore-paused": "execute in a paused container, too: the process goes on when that does",
     "--no-subreaper": "",
   },

@@ -27,8 +27,7 @@ export const imageOptions: OptionTable = {
   "--file-locks": "allow file locks",
   "--manage-cgroups-mode <soft|full|strict|ignore>":
     "what becomes of the container's cgroups (default: soft)",
-  "--empty-ns <namespace>...":
-    "namespace that comes back without its properties: network, which always does",
+  "--empty-ns <namespace>...": "only network; it has no effect, since that always comes back empty",
   "--auto-dedup": "drop from older images the memory that newer ones have",
   "--lazy-pages": "fetch memory when it is needed (userfaultfd(2))",
 };

@@ -25,16 +25,17 @@ export const restore: Command<RestoreFlags> = {
     "--lsm-mount-context <label>": "SELinux label for the mounts",
     "--no-pivot": "accepted as runc does; criu decides how the root is changed",
     "--no-subreaper":
-      "do not become the parent of orphans, which is so that none stays behind as a zombie",
+      "do not become the parent of the container's orphans (by default tsrun does, and waits for them)",
   },
-  details: `"<new-container-id>" is your name for the instance of the container that you are restoring. It must be
-unique on your host.
+  details: `\
+"<new-container-id>" is your name for the instance of the container that you are restoring. It
+must be unique on your host.
 
 The bundle must be the one that the container was made of, or the same at another place. The images
 decide what runs in the container, and with which privileges: restore only those that you trust.`,
   exitStatus: `\
-The exit status is that of the container's process, or 128 + n if signal n killed it; 0 with --detach; 1
-for an error.`,
+The exit status is that of the container's process, or 128 + n if signal n killed it; 0 with
+--detach; 1 for an error.`,
   execute({ runtime, context }, [id = ""], flags) {
     return runtime.restore(context, {
       ...toImageOptions(flags),

@@ -20,7 +20,7 @@ export const run: Command<RunFlags> = {
     "-d, --detach": "do not wait for the container's process",
     "--keep": "do not delete the container after its process has ended",
     "--no-subreaper":
-      "do not become the parent of orphans, which is so that none stays behind as a zombie",
+      "do not become the parent of the container's orphans (by default tsrun does, and waits for them)",
   },
   details: creationDetails,
   exitStatus: `\

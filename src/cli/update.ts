@@ -27,7 +27,7 @@ export const update: Command<UpdateFlags> = {
     "--kernel-memory <bytes>": "obsolete, ignored",
     "--kernel-memory-tcp <bytes>": "obsolete, ignored",
     "--memory <bytes>": "memory limit; -1 for none",
-    "--memory-reservation <bytes>": "memory that is left alone while others have more than theirs",
+    "--memory-reservation <bytes>": "memory that the kernel takes back from others first",
     "--memory-swap <bytes>": "limit of memory and swap together; -1 for no limit of swap",
     "--pids-limit <number>": "most processes and threads; -1 for no limit",
     "--l3-cache-schema <schema>":

@@ -56,7 +56,10 @@ export interface CallOptions {
 export interface StreamOptions {
   /** The standard streams. Default: nowhere. */
   stdio?: Stdio;
-  /** Gives the process a terminal, of this size or of none in particular; config.json has to ask for one, too. */
+  /**
+   * Gives the process a terminal, of this size or of none in particular. For a container config.json has to ask for one, too,
+   * and for a whole process its `terminal`; `exec` of a program needs no more than this.
+   */
   terminal?: true | TerminalSize;
   /** Descriptors of this process that the new one gets as 3, 4 and so on. */
   preserveFds?: readonly number[];

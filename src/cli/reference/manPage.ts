@@ -117,6 +117,7 @@ const ENVIRONMENT: readonly [name: string, text: string][] = [
     "NOTIFY_SOCKET",
     "the socket of a service manager, which is told when the container says that it is ready (sd_notify(3))",
   ],
+  ["PATH", "where criu, ps, newuidmap and newgidmap are looked for"],
   ["LISTEN_FDS, LISTEN_PID", "sockets to pass to the container (sd_listen_fds(3))"],
 ];
 
