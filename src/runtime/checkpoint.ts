@@ -1,5 +1,4 @@
 /** `checkpoint`: saves the processes of a container with criu, and ends them. */
-import type { Spec } from "@opencontainers-types";
 import { O_DIRECTORY, O_RDONLY, O_RDWR, SYS_write } from "#abi";
 import { syscall } from "#host";
 import { hierarchyMountPoint } from "../cgroup/hierarchy.ts";
@@ -22,10 +21,11 @@ import {
   perform,
   refuseRootless,
 } from "./images.ts";
+import { notifyMount } from "./notifySocket.ts";
 import { ownCgroup } from "./ownGroup.ts";
 import { livingProcess } from "./process.ts";
 import { openForChange } from "./status.ts";
-import { makeDirectories, type StoredState } from "./store.ts";
+import { makeDirectories, type StateDirectory, type StoredState } from "./store.ts";
 import { isFileKey, streamKeys, writeStreamKeys } from "./streamKeys.ts";
 
 export interface PageServer {
@@ -65,13 +65,26 @@ export function checkpoint(context: Context, id: string, options: CheckpointOpti
     try {
       if (isNew && state.process) letRootSearch(places.images, state.process.pid);
       // The bundle's may be another one by now.
-      dump(context, state, directory.keptConfig(), options, places);
+      dump(context, { directory, state }, options, places);
     } finally {
       closePlaces(places);
     }
   });
-  if (!options.leaveRunning && !options.preDump) removeLocked(context, directory, state);
+  if (!options.leaveRunning && !options.preDump) removeSaved(context, directory, state);
   directory.close();
+}
+
+/** Its images are complete, whatever becomes of the rest. */
+function removeSaved(
+  context: Context,
+  directory: StateDirectory,
+  state: StoredState | undefined,
+): void {
+  try {
+    removeLocked(context, directory, state);
+  } catch (error) {
+    context.warn(`removing the container ${directory.id}: ${(error as Error).message}`);
+  }
 }
 
 function checkParentPath({ imagePath, parentPath }: CheckpointOptions): void {
@@ -87,11 +100,11 @@ function checkParentPath({ imagePath, parentPath }: CheckpointOptions): void {
 
 function dump(
   context: Context,
-  state: StoredState,
-  config: Spec,
+  { directory, state }: { directory: StateDirectory; state: StoredState },
   options: CheckpointOptions,
   places: Places,
 ): void {
+  const config = directory.keptConfig();
   const pid = livingProcess(state);
   if (pid === undefined) throw new Failure("its process has just ended");
   const all = {
@@ -110,13 +123,14 @@ function dump(
     checkFeatures(criu, options);
     const listen = (notification: Notification) => tellStatus(notification, options);
     if (options.preDump) {
-      perform(criu, PRE_DUMP, { ...all, external: externals }, places, listen);
+      perform(context, criu, PRE_DUMP, { ...all, external: externals }, places, listen);
       return;
     }
     const mounted = mountInfo(`/proc/${pid}/mountinfo`);
     const silent = { ...context, warn: () => {} };
     const bundle = { config, path: state.bundle };
-    const plans = plannedMounts(bundle, silent, namespaces, state.cgroup);
+    const notify = notifyMount(context, directory);
+    const plans = plannedMounts(bundle, silent, namespaces, state.cgroup, notify);
     const keys = streamKeys(pid, state.streams ?? [], mounted);
     writeStreamKeys(places.images, keys);
     const opts: Options = {
@@ -124,7 +138,7 @@ function dump(
       external: [...externals, ...keys.filter(isFileKey)],
       ext_mnt: dumpedMounts(pid, hostMounts(plans, bundle, namespaces), mounted),
     };
-    perform(criu, DUMP, opts, places, listen);
+    perform(context, criu, DUMP, opts, places, listen);
   });
 }
 

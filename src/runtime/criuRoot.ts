@@ -87,7 +87,10 @@ function sealMount(root: number, { destination, options }: MountPlan): void {
   const place = findInRoot(root, destination, O_PATH);
   if (place === undefined) return;
   using(place, () => {
-    if (stat(place).isMountRoot) changeAttributes(place, options.attributes);
+    if (!stat(place).isMountRoot) return;
+    // Not of what is below: that may be another mount of config.json.
+    changeAttributes(place, options.recursiveAttributes);
+    changeAttributes(place, options.attributes);
   });
 }
 

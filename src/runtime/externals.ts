@@ -2,6 +2,7 @@
  * What of a container is the host's or another container's, so that images hold only a key for it: bind mounts, and the
  * network and PID namespaces that it has joined. To restore it, criu is told what the keys stand for then.
  */
+import type { Mount } from "@opencontainers-types";
 import { AT_FDCWD, CLONE_NEWNET, O_DIRECTORY, O_PATH } from "#abi";
 import type { Options } from "../criu/messages.ts";
 import { Failure } from "../failure.ts";
@@ -15,8 +16,6 @@ import { type MountInfo, openProcRoot } from "../linux/proc.ts";
 import type { Bundle } from "./bundle.ts";
 import type { Context } from "./context.ts";
 import { circumstancesOf } from "./initPlan.ts";
-import { makeNotifyFolder } from "./notifySocket.ts";
-import type { StateDirectory } from "./store.ts";
 
 /** A file or directory of the host, and where the container has it. */
 export interface HostMount {
@@ -49,19 +48,16 @@ export function hostMounts(
   return [...mounts, ...devices.map(({ path }) => ({ destination: path, source: path }))];
 }
 
-/** The mounts of config.json, and for a service manager that of its socket if `directory` is to hold that. */
+/** The mounts of config.json, and that of the socket of a service manager, if the container has one. */
 export const plannedMounts = (
   bundle: Pick<Bundle, "config" | "path">,
   context: Context,
   namespaces: NamespacePlan,
   group: string | undefined,
-  directory?: StateDirectory,
+  notify: Mount | undefined,
 ): MountPlan[] =>
   planMounts(
-    [
-      ...(bundle.config.mounts ?? []),
-      ...(directory && context.notifySocket ? [makeNotifyFolder(context, directory)] : []),
-    ],
+    [...(bundle.config.mounts ?? []), ...(notify ? [notify] : [])],
     circumstancesOf(bundle, context, namespaces, group),
   );
 

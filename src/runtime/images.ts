@@ -99,6 +99,7 @@ function configurationFile({ annotations = {} }: Spec): Options {
 
 /** Has criu do something. Throws a Failure with the reason that criu's log gives. */
 export function perform(
+  { warn }: Context,
   criu: Criu,
   type: number,
   options: Options,
@@ -107,7 +108,7 @@ export function perform(
 ): Response {
   try {
     // criu mounts the hierarchy to work on groups (https://github.com/checkpoint-restore/criu/issues/3029).
-    return keepHierarchyOptions(() => criu.perform(type, options, listen));
+    return keepHierarchyOptions(() => criu.perform(type, options, listen), warn);
   } catch (error) {
     if (!(error instanceof Refusal)) throw error;
     const errors = logErrors(work, log);

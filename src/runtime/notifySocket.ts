@@ -18,7 +18,7 @@ import {
 import { syscall } from "#host";
 import { umask } from "../linux/credentials.ts";
 import { check } from "../linux/errno.ts";
-import { findAt, mkdirAt, unlinkAt, using } from "../linux/fs.ts";
+import { close, findAt, mkdirAt, unlinkAt, using } from "../linux/fs.ts";
 import { getpid } from "../linux/process.ts";
 import { poll, type Watched } from "../linux/signals.ts";
 import { bindAt, connectTo, send, socketpair } from "../linux/socket.ts";
@@ -44,15 +44,25 @@ function withoutUmask<T>(make: () => T): T {
 }
 
 /** Makes the folder in which there will be the socket, and returns its mount for the container. */
-export function makeNotifyFolder({ root }: Context, { id, fd }: StateDirectory): Mount {
-  withoutUmask(() => mkdirAt(fd, FOLDER, 0o755));
-  return {
-    destination: FOLDER_INSIDE,
-    type: "bind",
-    source: `${root}/${id}/${FOLDER}`,
-    options: ["bind", "nosuid", "noexec", "nodev", "ro"],
-  };
+export function makeNotifyFolder(context: Context, directory: StateDirectory): Mount {
+  withoutUmask(() => mkdirAt(directory.fd, FOLDER, 0o755));
+  return mountOf(context, directory);
 }
+
+/** The mount of a container that was created with the folder; undefined for another one. */
+export function notifyMount(context: Context, directory: StateDirectory): Mount | undefined {
+  const folder = findAt(directory.fd, FOLDER, O_PATH | O_DIRECTORY);
+  if (folder === undefined) return undefined;
+  close(folder);
+  return mountOf(context, directory);
+}
+
+const mountOf = ({ root }: Context, { id }: StateDirectory): Mount => ({
+  destination: FOLDER_INSIDE,
+  type: "bind",
+  source: `${root}/${id}/${FOLDER}`,
+  options: ["bind", "nosuid", "noexec", "nodev", "ro"],
+});
 
 /** Listens for a container that was created with the folder; undefined for another one, which was told of no socket. */
 export function listenForReadiness(

@@ -6,10 +6,11 @@ import { type Options, RESTORE } from "../criu/messages.ts";
 import { doing, Failure } from "../failure.ts";
 import type { MountPlan } from "../init/mountPlan.ts";
 import { planNamespaces } from "../init/namespaces.ts";
+import { setSysctl, sysctlNamespace } from "../init/sysctl.ts";
 import { close, open, openPath, using } from "../linux/fs.ts";
 import { visitNamespace } from "../linux/namespaces.ts";
 import { setLinkUp } from "../linux/net.ts";
-import { cgroupOf } from "../linux/proc.ts";
+import { cgroupOf, openProcRoot } from "../linux/proc.ts";
 import { type Child, pidfdOpen } from "../linux/process.ts";
 import { openBundle } from "./bundle.ts";
 import { checkMachine } from "./checks.ts";
@@ -29,7 +30,7 @@ import {
 } from "./images.ts";
 import { checkKernel } from "./kernel.ts";
 import { initialState, type Launched, notePid, runRuntimeHooks, undo } from "./launch.ts";
-import { announceRestored } from "./notifySocket.ts";
+import { announceRestored, makeNotifyFolder } from "./notifySocket.ts";
 import { chooseCgroup, limit, placeInCgroup } from "./placement.ts";
 import { identityOf } from "./process.ts";
 import { attend, orDiscard, prepareToAttend } from "./run.ts";
@@ -112,7 +113,8 @@ function construct(
   const { bundle, context, directory, namespaces, state } = construction;
   const cgroup = chooseCgroup(construction);
   const joined = restoredNamespaces(namespaces);
-  const plans = plannedMounts(bundle, context, namespaces, state.cgroup, directory);
+  const notify = context.notifySocket ? makeNotifyFolder(context, directory) : undefined;
+  const plans = plannedMounts(bundle, context, namespaces, state.cgroup, notify);
   const mounts = hostMounts(plans, bundle, namespaces);
   const root = { rootfs: bundle.rootfs, place: directory.makeCriuRoot(), plans };
   const [criu, places] = withCriuRoot(root, () => {
@@ -186,7 +188,9 @@ function haveRestored(
 ): void {
   let ending: string | undefined;
   try {
-    perform(criu, RESTORE, options, places, (notification) => hear(restoration, notification));
+    perform(restoration.construction.context, criu, RESTORE, options, places, (notification) =>
+      hear(restoration, notification),
+    );
   } finally {
     ending = criu.end();
     closePlaces(places);
@@ -202,7 +206,7 @@ function hear(restoration: Restoration, { script, pid = 0, descriptors }: Notifi
   switch (script) {
     case "setup-namespaces":
       state.process = identityOf(pid);
-      setLoopbackUp(construction, pid);
+      setNetworkUp(construction, pid);
       runRuntimeHooks(construction);
       break;
     case "orphan-pts-master":
@@ -220,12 +224,23 @@ function hear(restoration: Restoration, { script, pid = 0, descriptors }: Notifi
   }
 }
 
-/** A network namespace comes back empty. Connections over its loopback device need that before they are restored. */
-function setLoopbackUp({ namespaces }: Construction, pid: number): void {
+/**
+ * A network namespace comes back empty. Connections over its loopback device need that before they are restored; and what
+ * config.json sets of its parameters holds again.
+ */
+function setNetworkUp({ namespaces, bundle }: Construction, pid: number): void {
   if ((namespaces.cloneFlags & CLONE_NEWNET) === 0) return;
+  const sysctls = Object.entries(bundle.config.linux?.sysctl ?? {}).filter(
+    ([name]) => sysctlNamespace(name) === "network",
+  );
   using(open("/proc/self/ns/net", O_RDONLY), (own) =>
     using(open(`/proc/${pid}/ns/net`, O_RDONLY), (its) =>
-      visitNamespace(own, its, CLONE_NEWNET, () => setLinkUp("lo")),
+      visitNamespace(own, its, CLONE_NEWNET, () => {
+        setLinkUp("lo");
+        using(openProcRoot(), (proc) => {
+          for (const [name, value] of sysctls) setSysctl(proc, name, value);
+        });
+      }),
     ),
   );
 }

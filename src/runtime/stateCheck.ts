@@ -1,5 +1,9 @@
 /** Whether what is read from a state directory is a container's state: whoever owns the directory may have written it. */
+import { stringifyJson } from "../../spec/json.ts";
 import type { StoredState } from "./store.ts";
+
+/** In characters: a stranger may have written much. */
+const SHOWN = 100;
 
 type Check = (value: unknown) => boolean;
 
@@ -76,7 +80,7 @@ export function checkState(value: unknown, id: string): StoredState {
   const wrong = Object.entries(MEMBERS).find(([name, check]) => !check(value[name]));
   if (wrong)
     throw new Error(
-      `this is not the state of a container: its ${wrong[0]} is ${JSON.stringify(value[wrong[0]])}`,
+      `this is not the state of a container: its ${wrong[0]} is ${stringifyJson(value[wrong[0]] ?? null).slice(0, SHOWN)}`,
     );
   return value as unknown as StoredState;
 }

@@ -149,8 +149,10 @@ export class StateDirectory {
         id,
         openAt(fd, id, O_RDONLY | O_DIRECTORY | O_NOFOLLOW),
       );
-      directory.lock();
-      return directory;
+      if (directory.lock()) return directory;
+      // Somebody has deleted it in between.
+      directory.close();
+      return StateDirectory.reserve(root, id);
     });
   }
 
@@ -212,7 +214,7 @@ export class StateDirectory {
       if (waited >= LOCK_WAIT_MS)
         throw new Failure(
           `another command has been changing the container ${this.id} for more than ${LOCK_WAIT_MS / 1000} s`,
-          { hint: "is one of its hooks hanging?" },
+          { hint: "is one of its hooks hanging, or is it being checkpointed?" },
         );
       poll([], LOCK_POLL_MS);
     }
@@ -402,6 +404,7 @@ const openRoot = (root: string): number => open(root, O_RDONLY | O_DIRECTORY);
 
 /** mkdir -p; what is made is for the owner only. Returns whether it was. */
 export function makeDirectories(path: string): boolean {
+  if (path.length > 1 && path.endsWith("/")) return makeDirectories(path.slice(0, -1));
   try {
     mkdirAt(AT_FDCWD, path, DIRECTORY_MODE);
     return true;

@@ -40,7 +40,11 @@ import { newId, runc, tsrun } from "./harness/runtime.ts";
 nothingIsLeftAtTheEnd();
 
 /** It is saved and restored, goes on counting, is what it was, and is removed. */
-function comesBack(container: Counter, meanwhile = () => {}): void {
+function comesBack(
+  container: Counter,
+  meanwhile = () => {},
+  look: (id: string) => void = () => {},
+): void {
   run(container);
   const before = factsOf(container.id);
   checkpointed(container);
@@ -48,6 +52,7 @@ function comesBack(container: Counter, meanwhile = () => {}): void {
   restored(container);
   counts(container);
   assert.deepEqual(factsOf(container.id), before);
+  look(container.id);
   remove(container);
 }
 
@@ -313,6 +318,66 @@ test("places for mounts are made again, inside of other mounts too", wholeWithCr
     comesBack(container, () => {
       for (const place of [join(outer, "for"), join(container.rootfs, "outer")])
         spawnSync("rm", ["-r", place]);
+    });
+  });
+});
+
+test(
+  "a container that a service manager waits for has its socket's folder again",
+  wholeWithCriu(),
+  () => {
+    leavesNothing(() => {
+      const container = counter(undefined, (_config, bundle) => {
+        mkdirSync(join(bundle, "rootfs/run/notify"));
+      });
+      const { id, path, images } = container;
+      const env = { NOTIFY_SOCKET: "/run/nobody/listens" };
+      succeeded(tsrun.call(["create", "-b", path, id], { env }), "create");
+      succeeded(tsrun.call(["start", id]), "start");
+      counts(container);
+      const before = factsOf(id);
+      checkpointed(container);
+      const call = ["restore", "--detach", "-b", path, "--image-path", images, id];
+      const { status, stderr } = tsrun.call(call, { env });
+      assert.equal(status, 0, stderr);
+      assert.match(stderr, /^tsrun: warning: telling \/run\/nobody\/listens .*\n$/);
+      counts(container);
+      assert.deepEqual(factsOf(id), before);
+      remove(container);
+    });
+  },
+);
+
+test("parameters of the network namespace hold again", wholeWithCriu(), () => {
+  leavesNothing(() => {
+    const container = counter(undefined, (config) => {
+      config.linux.sysctl = {
+        "net.ipv4.ip_unprivileged_port_start": "80",
+        "kernel.msgmax": "12345",
+      };
+    });
+    comesBack(container, undefined, (id) => {
+      const read = (name: string) =>
+        succeeded(tsrun.call(["exec", id, "cat", `/proc/sys/${name}`])).stdout;
+      assert.equal(read("net/ipv4/ip_unprivileged_port_start"), "80\n");
+      assert.equal(read("kernel/msgmax"), "12345\n");
+    });
+  });
+});
+
+test("mounts that are read-only with all below them are so again", wholeWithCriu(), () => {
+  leavesNothing(() => {
+    const shown = newFolder("shown");
+    const container = counter(undefined, (config) => {
+      for (const destination of ["/first", "/second"])
+        config.mounts.push({ destination, type: "bind", source: shown, options: ["rbind", "rro"] });
+    });
+    comesBack(container, undefined, (id) => {
+      for (const place of ["/first", "/second"])
+        assert.match(
+          tsrun.call(["exec", id, "touch", `${place}/file`]).stderr,
+          /Read-only file system/,
+        );
     });
   });
 });

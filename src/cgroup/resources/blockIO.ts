@@ -51,7 +51,7 @@ function weightSetting(device: string, weight: number, pointer: string): Setting
   const converted = weight === 0 ? "default" : 1 + Math.floor(((weight - 10) * 9999) / 990);
   return {
     file: "io.bfq.weight",
-    value: `${device}${weight}`,
+    value: `${device}${weight === 0 ? "default" : weight}`,
     pointer,
     instead: { file: "io.weight", value: `${device}${converted}`, pointer },
   };

@@ -215,7 +215,7 @@ writes("block I/O", [
   ],
   [
     { blockIO: { weightDevice: [{ ...disk, weight: 0 }] } },
-    "io.bfq.weight=8:0 0 | io.weight=8:0 default",
+    "io.bfq.weight=8:0 default | io.weight=8:0 default",
   ],
   [
     {
