@@ -42,13 +42,34 @@ export function keepingHierarchy<T>(step: () => T): T {
 }
 
 /** The path at which the hierarchy is mounted. Throws a Failure on a host that has none mounted. */
-export function hierarchyMountPoint(): string {
-  const { mountPoint, root } = openHierarchy();
+export const hierarchyMountPoint = (): string => closed(openHierarchy());
+
+/** As `hierarchyMountPoint`, or undefined. */
+export function findHierarchyMountPoint(): string | undefined {
+  const found = findHierarchy();
+  return found && closed(found);
+}
+
+/** The hierarchy's root directory, open, and where it is mounted. */
+interface Hierarchy {
+  mountPoint: string;
+  root: number;
+}
+
+function closed({ mountPoint, root }: Hierarchy): string {
   close(root);
   return mountPoint;
 }
 
-function openHierarchy(): { mountPoint: string; root: number } {
+function openHierarchy(): Hierarchy {
+  const found = findHierarchy();
+  if (found) return found;
+  throw new Failure("no cgroup v2 filesystem is mounted on this host", {
+    hint: "mount one, or run without cgroups: --cgroup-manager=disabled",
+  });
+}
+
+function findHierarchy(): Hierarchy | undefined {
   const candidates = function* () {
     yield* USUAL_MOUNT_POINTS;
     yield* mountPoints();
@@ -57,9 +78,7 @@ function openHierarchy(): { mountPoint: string; root: number } {
     const root = openCgroup2(mountPoint);
     if (root !== undefined) return { mountPoint, root };
   }
-  throw new Failure("no cgroup v2 filesystem is mounted on this host", {
-    hint: "mount one, or run without cgroups: --cgroup-manager=disabled",
-  });
+  return undefined;
 }
 
 /** The directory, if a cgroup v2 filesystem is really what one sees there: it may be mounted over. */

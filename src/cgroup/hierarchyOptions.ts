@@ -1,33 +1,23 @@
 /** The options of the cgroup v2 filesystem, which are one for all its mounts (cgroups(7), "Cgroups v2 mount options"). */
 import { O_DIRECTORY } from "#abi";
-import { Failure } from "../failure.ts";
 import { openPath, using } from "../linux/fs.ts";
 import { reconfigureFilesystem } from "../linux/mount.ts";
 import { mountInfo } from "../linux/proc.ts";
-import { hierarchyMountPoint } from "./hierarchy.ts";
+import { findHierarchyMountPoint } from "./hierarchy.ts";
 
 /**
  * Runs a step that may lose the options: who mounts the filesystem anew without them takes them from all, and without
  * `nsdelegate` a group that was delegated is not confined any more. `warn` hears why they could not be set again.
  */
 export function keepHierarchyOptions<T>(step: () => T, warn: (message: string) => void): T {
-  const mountPoint = findMountPoint();
+  const mountPoint = findHierarchyMountPoint();
+  // Without the filesystem there is nothing to lose.
   if (mountPoint === undefined) return step();
   const before = optionsOf(mountPoint);
   try {
     return step();
   } finally {
     restore(mountPoint, before, warn);
-  }
-}
-
-function findMountPoint(): string | undefined {
-  try {
-    return hierarchyMountPoint();
-  } catch (error) {
-    // Without the filesystem there is nothing to lose.
-    if (error instanceof Failure) return undefined;
-    throw error;
   }
 }
 

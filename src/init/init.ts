@@ -16,7 +16,6 @@ import { setsid, umask } from "../linux/credentials.ts";
 import { close, closeAllBut, stat, using } from "../linux/fs.ts";
 import { setDomainname, setHostname } from "../linux/namespaces.ts";
 import { setLinkUp } from "../linux/net.ts";
-import { openProcRoot } from "../linux/proc.ts";
 import { exit, getpid } from "../linux/process.ts";
 import { resetSignalActions } from "../linux/signals.ts";
 import { accept } from "../linux/socket.ts";
@@ -56,7 +55,7 @@ import {
   type Source,
   type Sources,
 } from "./sources.ts";
-import { setSysctl } from "./sysctl.ts";
+import { setSysctls } from "./sysctl.ts";
 
 /** All that was decided and opened before the fork. */
 export interface InitPlan extends ProcessPlan {
@@ -204,11 +203,7 @@ function writeKernelSettings({ config, namespaces }: InitPlan): void {
   if (hostname) doing(`setting the hostname ${hostname}`, "/hostname", () => setHostname(hostname));
   if (domainname)
     doing(`setting the domain name ${domainname}`, "/domainname", () => setDomainname(domainname));
-  const sysctls = Object.entries(config.linux?.sysctl ?? {});
-  if (sysctls.length === 0) return;
-  using(openProcRoot(), (proc) => {
-    for (const [name, value] of sysctls) setSysctl(proc, name, value);
-  });
+  setSysctls(Object.entries(config.linux?.sysctl ?? {}));
 }
 
 /** Fills /dev, unless it is a bind mount. Returns the terminal, if the process gets one. */

@@ -187,21 +187,21 @@ export function executeTelling(
   }
 }
 
-/** Whoever waits may have gone, and the agent of a seccomp filter may refuse it: the container goes on. */
 function sayBeginning(connection: number, voice: Voice | undefined): void {
-  try {
-    send(connection, encode(voice === "none" ? EXECUTING_MUTE : EXECUTING));
-  } catch (error) {
-    if (!(error instanceof Errno)) throw error;
-  }
+  const data = encode(voice === "none" ? EXECUTING_MUTE : EXECUTING);
+  attempt(() => send(connection, data));
 }
 
-/** A seccomp filter may kill for the one way of sending, and allow the other. Nobody may hear it any more. */
+/** A seccomp filter may kill for the one way of sending, and allow the other. */
 function tell(connection: number, failure: Failure, voice: Voice | undefined): void {
   const data = encode(JSON.stringify(failure.toData()));
+  attempt(() => (voice === "write" ? writeAll : send)(connection, data));
+}
+
+/** Whoever waits may have gone, and the agent of a seccomp filter may refuse it: the process goes on. */
+function attempt(say: () => void): void {
   try {
-    if (voice === "write") writeAll(connection, data);
-    else send(connection, data);
+    say();
   } catch (error) {
     if (!(error instanceof Errno)) throw error;
   }

@@ -2,8 +2,9 @@
 import { EACCES, EINVAL, ENOENT, ENOTDIR, EPERM, O_WRONLY } from "#abi";
 import { Failure, pointerTo } from "../failure.ts";
 import { isErrno } from "../linux/errno.ts";
+import { using } from "../linux/fs.ts";
 import { type NamespaceType, setDomainname } from "../linux/namespaces.ts";
-import { writeProc } from "../linux/proc.ts";
+import { openProcRoot, writeProc } from "../linux/proc.ts";
 
 /** Parameters of the IPC namespace under kernel. (ipc_namespaces(7), and ipc/ipc_sysctl.c of Linux 6.18). */
 const IPC = new Set([
@@ -51,8 +52,15 @@ export function sysctlPath(name: string): string {
 /** Where config.json sets a parameter. */
 export const sysctlPointer = (name: string): string => pointerTo("linux", "sysctl", name);
 
-/** Sets a parameter through a verified /proc, in the namespaces in which this process stands. Throws a Failure. */
-export function setSysctl(proc: number, name: string, value: string): void {
+/** Sets parameters through the host's verified /proc, in the namespaces in which this process stands. Throws a Failure. */
+export function setSysctls(sysctls: readonly (readonly [name: string, value: string])[]): void {
+  if (sysctls.length === 0) return;
+  using(openProcRoot(), (proc) => {
+    for (const [name, value] of sysctls) setSysctl(proc, name, value);
+  });
+}
+
+function setSysctl(proc: number, name: string, value: string): void {
   try {
     // Its file is the host's root's, also in a user namespace whose root may set it.
     if (sysctlPath(name) === "sys/kernel/domainname") setDomainname(value.trimEnd());

@@ -34,8 +34,7 @@ const findTerminal = (): number | undefined => [0, 1, 2].find(isTerminal);
  * Makes the terminal with this master as large as the caller's. Where that is none of the standard streams it is the
  * controlling one, as with runc: what is shown may pass through a pager.
  */
-export function fitWindow(master: number): void {
-  const terminal = findTerminal();
+export function fitWindow(master: number, terminal = findTerminal()): void {
   if (terminal !== undefined) {
     copyWindowSize(terminal, master);
     return;
@@ -107,7 +106,7 @@ export class CallersTerminal {
   }
 
   resize(): void {
-    fitWindow(this.#master);
+    fitWindow(this.#master, this.#terminal);
   }
 
   /** The same after a stop: a shell may have used the terminal since, and stops this process again where it has it still. */

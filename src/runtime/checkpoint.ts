@@ -9,7 +9,7 @@ import { planNamespaces } from "../init/namespaces.ts";
 import { close, open, openAt, using } from "../linux/fs.ts";
 import { mountInfo } from "../linux/proc.ts";
 import type { Context } from "./context.ts";
-import { removeLocked } from "./delete.ts";
+import { discard } from "./delete.ts";
 import { dumpedMounts, dumpedNamespaces, hostMounts, plannedMounts } from "./externals.ts";
 import { letRootSearch } from "./imageAccess.ts";
 import {
@@ -70,21 +70,9 @@ export function checkpoint(context: Context, id: string, options: CheckpointOpti
       closePlaces(places);
     }
   });
-  if (!options.leaveRunning && !options.preDump) removeSaved(context, directory, state);
+  // The images are complete, whatever becomes of the rest.
+  if (state && !options.leaveRunning && !options.preDump) discard(context, directory, state);
   directory.close();
-}
-
-/** Its images are complete, whatever becomes of the rest. */
-function removeSaved(
-  context: Context,
-  directory: StateDirectory,
-  state: StoredState | undefined,
-): void {
-  try {
-    removeLocked(context, directory, state);
-  } catch (error) {
-    context.warn(`removing the container ${directory.id}: ${(error as Error).message}`);
-  }
 }
 
 function checkParentPath({ imagePath, parentPath }: CheckpointOptions): void {

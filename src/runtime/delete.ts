@@ -77,6 +77,18 @@ export function removeLocked(
   if (state) runPoststopHooks(context, state);
 }
 
+/**
+ * The same in the very directory that was made for the container: somebody else may have deleted it in the meantime, and made
+ * another one with its id. What goes wrong is a warning, for whoever has something else to tell.
+ */
+export function discard(context: Context, directory: StateDirectory, state: StoredState): void {
+  try {
+    if (directory.lock()) removeLocked(context, directory, state);
+  } catch (error) {
+    context.warn(`removing the container ${state.id}: ${(error as Error).message}`);
+  }
+}
+
 /** "If any poststop hook fails, the runtime MUST log a warning, but the remaining hooks and lifecycle continue". */
 export function runPoststopHooks(context: Context, state: StoredState): void {
   const { poststop = [] } = state.hooks;

@@ -46,7 +46,7 @@ function killAll(cgroup: string, signal: number): void {
 
 /** What is frozen makes no process that would be missed, and no pid becomes another's. */
 function whileFrozen(group: number, step: () => void): void {
-  const isFrozenHere = !isFrozen(group) && isFrozenNow(group);
+  const isFrozenHere = !isFrozen(group) && tryToFreeze(group);
   try {
     step();
   } finally {
@@ -55,7 +55,7 @@ function whileFrozen(group: number, step: () => void): void {
 }
 
 /** A process that waits in the kernel may keep a group from being frozen: then those that are there get the signal. */
-function isFrozenNow(group: number): boolean {
+function tryToFreeze(group: number): boolean {
   try {
     freeze(group);
     return true;

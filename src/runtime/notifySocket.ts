@@ -18,7 +18,7 @@ import {
 import { syscall } from "#host";
 import { umask } from "../linux/credentials.ts";
 import { check } from "../linux/errno.ts";
-import { close, findAt, mkdirAt, unlinkAt, using } from "../linux/fs.ts";
+import { findAt, mkdirAt, unlinkAt, using } from "../linux/fs.ts";
 import { getpid } from "../linux/process.ts";
 import { poll, type Watched } from "../linux/signals.ts";
 import { bindAt, connectTo, send, socketpair } from "../linux/socket.ts";
@@ -52,9 +52,7 @@ export function makeNotifyFolder(context: Context, directory: StateDirectory): M
 /** The mount of a container that was created with the folder; undefined for another one. */
 export function notifyMount(context: Context, directory: StateDirectory): Mount | undefined {
   const folder = findAt(directory.fd, FOLDER, O_PATH | O_DIRECTORY);
-  if (folder === undefined) return undefined;
-  close(folder);
-  return mountOf(context, directory);
+  return folder === undefined ? undefined : using(folder, () => mountOf(context, directory));
 }
 
 const mountOf = ({ root }: Context, { id }: StateDirectory): Mount => ({

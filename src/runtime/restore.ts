@@ -6,11 +6,11 @@ import { type Options, RESTORE } from "../criu/messages.ts";
 import { doing, Failure } from "../failure.ts";
 import type { MountPlan } from "../init/mountPlan.ts";
 import { planNamespaces } from "../init/namespaces.ts";
-import { setSysctl, sysctlNamespace } from "../init/sysctl.ts";
+import { setSysctls, sysctlNamespace } from "../init/sysctl.ts";
 import { close, open, openPath, using } from "../linux/fs.ts";
 import { visitNamespace } from "../linux/namespaces.ts";
 import { setLinkUp } from "../linux/net.ts";
-import { cgroupOf, openProcRoot } from "../linux/proc.ts";
+import { cgroupOf } from "../linux/proc.ts";
 import { type Child, pidfdOpen } from "../linux/process.ts";
 import { openBundle } from "./bundle.ts";
 import { checkMachine } from "./checks.ts";
@@ -237,9 +237,7 @@ function setNetworkUp({ namespaces, bundle }: Construction, pid: number): void {
     using(open(`/proc/${pid}/ns/net`, O_RDONLY), (its) =>
       visitNamespace(own, its, CLONE_NEWNET, () => {
         setLinkUp("lo");
-        using(openProcRoot(), (proc) => {
-          for (const [name, value] of sysctls) setSysctl(proc, name, value);
-        });
+        setSysctls(sysctls);
       }),
     ),
   );

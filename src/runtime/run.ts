@@ -39,7 +39,7 @@ export function orDiscard<T>(
   try {
     return step();
   } catch (error) {
-    discard(context, launched);
+    load(import("./delete.ts")).discard(context, launched.directory, launched.state);
     if (pidFile !== undefined) load(import("./pidFile.ts")).removePidFile(pidFile);
     throw error;
   }
@@ -53,18 +53,6 @@ export function attend(
 ): number {
   const { supervise } = load(import("./supervise.ts"));
   const ending = supervise(launched.child, launched.terminal, readiness);
-  if (!keep) discard(context, launched);
+  if (!keep) load(import("./delete.ts")).discard(context, launched.directory, launched.state);
   return exitStatus(ending);
-}
-
-/**
- * Removes the container in the very directory that was made for it: somebody else may have deleted it in the meantime, and
- * made another one with its id. What goes wrong is a warning, since there is something else to tell.
- */
-function discard(context: Context, { directory, state }: Launched): void {
-  try {
-    if (directory.lock()) load(import("./delete.ts")).removeLocked(context, directory, state);
-  } catch (error) {
-    context.warn(`removing the container ${state.id}: ${(error as Error).message}`);
-  }
 }

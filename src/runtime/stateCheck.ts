@@ -12,7 +12,6 @@ const isBoolean: Check = (value) => typeof value === "boolean";
 const isNumber: Check = (value) => Number.isSafeInteger(value) && (value as number) >= 0;
 const isPositive: Check = (value) => isNumber(value) && value !== 0;
 const isPath: Check = (value) => isText(value) && (value as string).startsWith("/");
-const isAny: Check = () => true;
 
 const isObject = (value: unknown): value is Readonly<Record<string, unknown>> =>
   typeof value === "object" && value !== null && !Array.isArray(value);
@@ -63,7 +62,7 @@ const MEMBERS: Readonly<Record<keyof StoredState, Check>> = {
       isMonitored: optional(isBoolean),
     }),
   ),
-  resources: optional(recordOf(isAny)),
+  resources: optional(isObject),
   rootMount: optional(isNumber),
   endsWithProcess: isBoolean,
   process: optional(objectOf({ pid: isPositive, startTime: isNumber })),
@@ -77,10 +76,10 @@ const MEMBERS: Readonly<Record<keyof StoredState, Check>> = {
 export function checkState(value: unknown, id: string): StoredState {
   if (!isObject(value) || value["id"] !== id)
     throw new Error("this is not the state of the container");
-  const wrong = Object.entries(MEMBERS).find(([name, check]) => !check(value[name]));
-  if (wrong)
-    throw new Error(
-      `this is not the state of a container: its ${wrong[0]} is ${stringifyJson(value[wrong[0]] ?? null).slice(0, SHOWN)}`,
-    );
+  for (const [name, check] of Object.entries(MEMBERS))
+    if (!check(value[name])) {
+      const found = stringifyJson(value[name] ?? null).slice(0, SHOWN);
+      throw new Error(`this is not the state of a container: its ${name} is ${found}`);
+    }
   return value as unknown as StoredState;
 }

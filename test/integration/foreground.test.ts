@@ -116,14 +116,14 @@ test("so do the hooks of such a caller’s container, and its processes", () => 
   });
 });
 
-/** A bundle whose `startContainer` hook tells that it runs, and goes on for long. */
-function hangingStart(): { path: string; begun: string } {
+/** A bundle whose `startContainer` hook tells that it runs, and goes on with `rest`: by default for long. */
+function slowStart(rest = "exec sleep 300"): { path: string; begun: string } {
   const folder = newFolder("begun");
-  const { path } = shellBundle("touch /begun/program; sleep 300", {
+  const { path } = shellBundle("sleep 300", {
     prepare: (rootfs) => mkdirSync(join(rootfs, "begun")),
     edit: (config) => {
       config.mounts.push({ destination: "/begun", source: folder, options: ["bind", "rw"] });
-      const args = ["busybox", "sh", "-c", "touch /begun/hook; exec sleep 300"];
+      const args = ["busybox", "sh", "-c", `touch /begun/hook; ${rest}`];
       const poststart = ["busybox", "touch", join(folder, "poststart")];
       config.hooks = {
         startContainer: [{ path: "/bin/busybox", args }],
@@ -147,7 +147,7 @@ async function failing(run: ChildProcess): Promise<string> {
 }
 
 test("a process that is killed in its startContainer hook has not been started", async () => {
-  const { path, begun } = hangingStart();
+  const { path, begun } = slowStart();
   const id = newId();
   const run = tsrun.spawn(["run", "--detach", "--bundle", path, id], ["ignore", "ignore", "pipe"]);
   eventually("the hook runs", () => existsSync(join(begun, "hook")));
@@ -158,22 +158,14 @@ test("a process that is killed in its startContainer hook has not been started",
 });
 
 test("a container goes on to its program though whoever has started it is gone", () => {
-  const folder = newFolder("begun");
-  const { path } = shellBundle("sleep 300", {
-    prepare: (rootfs) => mkdirSync(join(rootfs, "begun")),
-    edit: (config) => {
-      config.mounts.push({ destination: "/begun", source: folder, options: ["bind", "rw"] });
-      const script = "touch /begun/hook; until [ -e /begun/gone ]; do sleep 0.02; done";
-      config.hooks = { startContainer: [{ path: "/bin/sh", args: ["sh", "-c", script] }] };
-    },
-  });
+  const { path, begun } = slowStart("until [ -e /begun/gone ]; do sleep 0.02; done");
   const id = newId();
   succeeded(tsrun.call(["create", "--bundle", path, id], { input: "" }));
   const start = tsrun.spawn(["start", id]);
-  eventually("the hook runs", () => existsSync(join(folder, "hook")));
+  eventually("the hook runs", () => existsSync(join(begun, "hook")));
   start.kill("SIGKILL");
   pause(100);
-  writeFileSync(join(folder, "gone"), "");
+  writeFileSync(join(begun, "gone"), "");
   becomes(id, "running");
   pause(200);
   assert.equal(stateOf(id).status, "running");
@@ -181,7 +173,7 @@ test("a container goes on to its program though whoever has started it is gone",
 });
 
 test("delete --force does not wait for a startContainer hook", async () => {
-  const { path, begun } = hangingStart();
+  const { path, begun } = slowStart();
   const id = newId();
   succeeded(tsrun.call(["create", "--bundle", path, id], { input: "" }));
   const start = tsrun.spawn(["start", id], ["ignore", "ignore", "pipe"]);

@@ -116,6 +116,13 @@ function processorTime(pid: number): number {
   return Number(fields[11]) + Number(fields[12]);
 }
 
+/** For a second, of which there are a hundred clock ticks. */
+function isIdle(pid: number): void {
+  const before = processorTime(pid);
+  pause(1000);
+  assert.ok(processorTime(pid) - before < 10);
+}
+
 const parentOf = (pid: number): number =>
   Number(/^PPid:\t(\d+)$/m.exec(readFileSync(`/proc/${pid}/status`, "utf8"))?.[1]);
 
@@ -160,39 +167,31 @@ test("a job that was stopped has its terminal again when it goes on, and the siz
   assert.match(terminal.output, /stopped\nhello\ngot <hello>\n20 60\nstatus 5\n$/);
 });
 
-test("a job in the background ends with its container, which hears of the signals", async () => {
-  for (const signal of ["TERM", "HUP"]) {
+/** Until the job is stopped, and its container has said that it hears of signals. */
+const STOPPED = `"$0" "$@" &
+  until jobs -s | grep -q . && [ -e "$3/ready" ]; do sleep 0.05; done`;
+
+for (const [signal, what] of [
+  ["TERM", "exit 9"],
+  ["HUP", "exit 9"],
+  ["TERM", "sleep 0.7; exit 9"],
+] as const)
+  test(`a job in the background ends with its container, which at ${signal} does: ${what}`, async () => {
     const terminal = job(
-      `trap 'exit 9' ${signal}; touch /bundle/ready; while true; do sleep 0.02; done`,
-      `"$0" "$@" &
-       until jobs -s | grep -q . && [ -e "$3/ready" ]; do sleep 0.05; done
+      `trap '${what}' ${signal}; touch /bundle/ready; while true; do sleep 0.02; done`,
+      `${STOPPED}
        kill -${signal} %1
        while kill -0 $! 2>/dev/null; do sleep 0.02; done
        wait $!; echo "status $?"`,
     );
     await terminal.ended();
     assert.match(terminal.output, /^status 9\n$/m);
-  }
-});
-
-test("a job in the background sees its container’s end, however long that takes", async () => {
-  const terminal = job(
-    "trap 'sleep 0.7; exit 9' TERM; touch /bundle/ready; while true; do sleep 0.02; done",
-    `"$0" "$@" &
-     until jobs -s | grep -q . && [ -e "$3/ready" ]; do sleep 0.05; done
-     kill %1
-     while kill -0 $! 2>/dev/null; do sleep 0.02; done
-     wait $!; echo "status $?"`,
-  );
-  await terminal.ended();
-  assert.match(terminal.output, /^status 9\n$/m);
-});
+  });
 
 test("a job in the background whose container goes on has its terminal when it comes to the front", async () => {
   const terminal = job(
     "trap 'echo heard' TERM; touch /bundle/ready; until read -r line; do :; done; exit 5",
-    `"$0" "$@" &
-     until jobs -s | grep -q . && [ -e "$3/ready" ]; do sleep 0.05; done
+    `${STOPPED}
      kill %1
      until jobs -r | grep -q .; do sleep 0.01; done
      echo running; fg >/dev/null; echo "status $?"`,
@@ -282,10 +281,7 @@ test("tsrun waits without working for a container that has let its terminal go",
   terminal.shows(/ready/);
   const run = parentOf(stateOf(id).pid);
   pause(200);
-  const before = processorTime(run);
-  pause(1000);
-  // In clock ticks, of which a second has a hundred (proc_pid_stat(5)).
-  assert.ok(processorTime(run) - before < 10);
+  isIdle(run);
   succeeded(tsrun.call(["kill", id, "KILL"]));
   await terminal.ended();
 });
@@ -301,9 +297,7 @@ test("nor does it for input that a terminal does not take which nobody holds", (
   eventually("it runs", () => tsrun.call(["state", id]).stdout.includes('"running"'));
   pause(500);
   const parent = parentOf(stateOf(id).pid);
-  const before = processorTime(parent);
-  pause(1000);
-  assert.ok(processorTime(parent) - before < 10);
+  isIdle(parent);
   succeeded(tsrun.call(["kill", id, "KILL"]));
   return new Promise<void>((resolve) => run.once("exit", () => resolve()));
 });

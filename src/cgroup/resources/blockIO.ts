@@ -48,10 +48,11 @@ function deviceWeight(device: LinuxWeightDevice, pointer: string): Setting {
 function weightSetting(device: string, weight: number, pointer: string): Setting {
   if (weight !== 0 && (weight < 10 || weight > 1000))
     throw new Failure(`a weight of block I/O is from 10 to 1000, not ${weight}`, { pointer });
-  const converted = weight === 0 ? "default" : 1 + Math.floor(((weight - 10) * 9999) / 990);
+  const [bfq, converted] =
+    weight === 0 ? ["default", "default"] : [weight, 1 + Math.floor(((weight - 10) * 9999) / 990)];
   return {
     file: "io.bfq.weight",
-    value: `${device}${weight === 0 ? "default" : weight}`,
+    value: `${device}${bfq}`,
     pointer,
     instead: { file: "io.weight", value: `${device}${converted}`, pointer },
   };
