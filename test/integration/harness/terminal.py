@@ -43,6 +43,9 @@ def relay(terminal, ended=None):
         ready, _, _ = select.select(sources if looking else sources[1:], [], [], limit)
         if not ready:
             sys.exit(f"nothing happened for {limit} s")
+        # What was written last may have come between the looks at the two.
+        if ended in ready and looking and select.select([terminal], [], [], 0)[0]:
+            ready.append(terminal)
         if terminal in ready:
             try:
                 os.write(1, os.read(terminal, 65536))
