@@ -8,7 +8,7 @@ export interface Result {
   test: string;
   outcome: "failed" | "passed" | "skipped";
   seconds: number;
-  /** Why it was skipped. */
+  /** Why it was skipped, or what it failed of. */
   reason?: string;
 }
 

@@ -14,11 +14,17 @@ export default async function* reporter(events: AsyncIterable<TestEvent>): Async
     const path = [file, ...names.slice(0, data.nesting), data.name];
     const seconds = data.details.duration_ms / 1000;
     const result: Result = { file, test: path.join(" › "), outcome: "passed", seconds };
-    if (type === "test:fail") result.outcome = "failed";
-    else if (data.skip !== undefined) {
+    if (type === "test:fail") {
+      result.outcome = "failed";
+      result.reason = reasonOf(data.details.error);
+    } else if (data.skip !== undefined) {
       result.outcome = "skipped";
       if (typeof data.skip === "string") result.reason = data.skip;
     }
     yield `${JSON.stringify(result)}\n`;
   }
 }
+
+/** node:test wraps what a test has thrown. */
+const reasonOf = ({ message, cause }: Error): string =>
+  cause instanceof Error ? cause.message : message;

@@ -34,6 +34,9 @@ function row(...[name, ...columns]: [string, ...string[]]): void {
   console.log(name.padEnd(28) + columns.map((column) => column.padStart(10)).join(""));
 }
 
+/** What a test failed of: the whole report may be longer than anybody keeps. */
+const indented = (reason = ""): string => reason.replace(/^/gm, "    ");
+
 const minutes = (results: Result[]): string =>
   (results.reduce((sum, { seconds }) => sum + seconds, 0) / 60).toFixed(1);
 
@@ -62,8 +65,11 @@ for (const machine of machines()) {
   if (existsSync(failure)) console.log(`${machine}: ${readFileSync(failure, "utf8").trimEnd()}`);
 }
 for (const { name, results } of runs)
-  for (const { test, outcome } of results)
-    if (outcome === "failed") console.error(`failed (${name}): ${test}`);
+  for (const { test, outcome, seconds, reason } of results)
+    if (outcome === "failed")
+      console.error(
+        `failed (${name}), after ${seconds.toFixed(1)} s: ${test}\n${indented(reason)}`,
+      );
 if (process.argv.includes("--complete") && nowhere.size > 0) {
   for (const test of nowhere.keys()) console.error(`ran nowhere: ${test}`);
   process.exitCode = 1;
