@@ -10,8 +10,12 @@ import { ownCgroup } from "./ownGroup.ts";
 import { withProcess } from "./process.ts";
 import type { StateDirectory, StoredState } from "./store.ts";
 
-/** How long a killed process may take to end: it may be writing to a slow disk. */
+/**
+ * How long a killed process may take to end, which may be writing to a slow disk, and how often that is looked at: the time
+ * in which the whole machine stands still does not count.
+ */
 const DEATH_WAIT_MS = 10_000;
+const DEATH_POLL_MS = 100;
 
 /**
  * Kills and removes all that belongs to a container; `state` is what is known of it, if anything. Returns warnings:
@@ -64,9 +68,10 @@ function killAndWait(state: StoredState, cgroup: string | undefined): void {
   withProcess(state, (pidfd) => sendSignal(pidfd, SIGKILL));
   if (cgroup !== undefined) killCgroup(cgroup);
   withProcess(state, (pidfd) => {
-    if (poll([{ fd: pidfd, events: POLLIN }], DEATH_WAIT_MS).length === 0)
-      throw new Failure(
-        `the process ${state.process?.pid} of ${state.id} does not end, though it was killed`,
-      );
+    for (let waited = 0; waited < DEATH_WAIT_MS; waited += DEATH_POLL_MS)
+      if (poll([{ fd: pidfd, events: POLLIN }], DEATH_POLL_MS).length > 0) return;
+    throw new Failure(
+      `the process ${state.process?.pid} of ${state.id} does not end, though it was killed`,
+    );
   });
 }

@@ -2,10 +2,7 @@
 import { type ChildProcess, spawn } from "node:child_process";
 import { closeSync, openSync, readFileSync } from "node:fs";
 import { join } from "node:path";
-import { eventually, patience } from "./waiting.ts";
-
-/** What counts as hung. */
-const LIMIT_S = 20 * patience;
+import { eventually, HUNG_MS } from "./waiting.ts";
 
 const PROGRAM = join(import.meta.dirname, "terminal.py");
 
@@ -18,9 +15,9 @@ export class Pty {
     this.#folder = folder;
     const [out, err] = ["stdout", "stderr"].map((name) => openSync(join(folder, name), "w"));
     // The system's python3, not one of the user's environment: only its package is asked for.
-    this.#child = spawn("/usr/bin/python3", ["-S", PROGRAM, String(LIMIT_S), ...args], {
+    this.#child = spawn("/usr/bin/python3", ["-S", PROGRAM, String(HUNG_MS / 1000), ...args], {
       stdio: ["pipe", out, err],
-      timeout: LIMIT_S * 1000,
+      timeout: HUNG_MS,
       killSignal: "SIGKILL",
     });
     for (const fd of [out, err]) closeSync(fd as number);

@@ -4,10 +4,7 @@ import { closeSync, existsSync, openSync, readFileSync } from "node:fs";
 import { basename, join, resolve } from "node:path";
 import { newFolder } from "./bundle.ts";
 import { runName } from "./isolation.ts";
-import { patience } from "./waiting.ts";
-
-/** What counts as hung. */
-const TIMEOUT_MS = 20_000 * patience;
+import { HUNG_MS } from "./waiting.ts";
 
 /** How a call ended. The output is read from files, so it grows while a container still writes. */
 export interface Outcome {
@@ -59,7 +56,7 @@ export class Runtime {
     return isWrapped ? called.onPureCgroup() : called;
   }
 
-  /** Runs to the end, and fails after 20 s, times `patience`. Detached containers do not hold the call up. */
+  /** Runs to the end, and fails after `HUNG_MS`. Detached containers do not hold the call up. */
   call(args: string[], options: CallOptions = {}): Outcome {
     const folder = newFolder("call");
     const [out, err] = [join(folder, "stdout"), join(folder, "stderr")];
@@ -71,7 +68,7 @@ export class Runtime {
       ...(options.input === undefined ? {} : { input: options.input }),
       ...(options.cwd === undefined ? {} : { cwd: options.cwd }),
       env: { ...process.env, ...options.env },
-      timeout: TIMEOUT_MS,
+      timeout: HUNG_MS,
       killSignal: "SIGKILL",
     });
     for (const fd of files) closeSync(fd);
@@ -88,10 +85,10 @@ export class Runtime {
     };
   }
 
-  /** Starts a call that the test goes on talking to; it is killed after 20 s, times `patience`. */
+  /** Starts a call that the test goes on talking to; it is killed after `HUNG_MS`. */
   spawn(args: string[], stdio: StdioOptions = "ignore"): ChildProcess {
     const [file, ...rest] = [...this.command, ...args] as [string, ...string[]];
-    return spawn(file, rest, { stdio, timeout: TIMEOUT_MS, killSignal: "SIGKILL" });
+    return spawn(file, rest, { stdio, timeout: HUNG_MS, killSignal: "SIGKILL" });
   }
 }
 
