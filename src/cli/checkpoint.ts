@@ -4,7 +4,7 @@ import { unless } from "../linux/errno.ts";
 import { fcntl } from "../linux/fs.ts";
 import type { PageServer } from "../runtime/checkpoint.ts";
 import { type Command, EXISTING_CONTAINER } from "./command.ts";
-import { type ImageFlags, imageOptions, toImageOptions } from "./images.ts";
+import { CRIU_SETTINGS, type ImageFlags, imageOptions, toImageOptions } from "./images.ts";
 
 interface CheckpointFlags extends ImageFlags {
   parentPath?: string;
@@ -33,7 +33,9 @@ export const checkpoint: Command<CheckpointFlags> = {
   details: `${EXISTING_CONTAINER}
 
 criu (https://criu.org) saves its processes, with all that they have in memory and open, in the
-directory of the images. "tsrun restore" makes a container of them again.`,
+directory of the images. "tsrun restore" makes a container of them again.
+
+${CRIU_SETTINGS}`,
   execute({ runtime, context }, [id = ""], flags) {
     const { parentPath, statusFd, pageServer } = flags;
     runtime.checkpoint(context, id, {

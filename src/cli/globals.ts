@@ -26,7 +26,8 @@ export const globalOptions: OptionTable = {
     "directory for the state of containers, which should be in a tmpfs" +
     ' (default: "/run/tsrun", without privilege "$XDG_RUNTIME_DIR/tsrun")',
   "--cgroup-manager <cgroupfs|systemd|disabled>":
-    'who makes the cgroups of containers; "disabled": they stay in that of their creator (default: "cgroupfs")',
+    'who makes the cgroups of containers; "disabled": they stay in that of their creator, and nothing limits them, nor' +
+    ' the devices that they may open (default: "cgroupfs")',
   "--systemd-cgroup":
     'the same as --cgroup-manager=systemd; cgroupsPath is then "slice:prefix:name"',
   "--rootless <true|false|auto>":

@@ -32,6 +32,11 @@ export const imageOptions: OptionTable = {
   "--lazy-pages": "fetch memory when it is needed (userfaultfd(2))",
 };
 
+/** A paragraph of both commands' description. */
+export const CRIU_SETTINGS = `\
+Settings of criu itself are taken from /etc/criu/tsrun.conf, or else /etc/criu/runc.conf; the
+annotation org.criu.config names another file, or with an empty value none.`;
+
 /** An empty value means that the option was not given, as with runc. */
 export function toImageOptions(flags: ImageFlags): ImageOptions {
   for (const namespace of flags.emptyNs ?? [])

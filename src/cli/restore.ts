@@ -1,5 +1,5 @@
 import type { Command } from "./command.ts";
-import { type ImageFlags, imageOptions, toImageOptions } from "./images.ts";
+import { CRIU_SETTINGS, type ImageFlags, imageOptions, toImageOptions } from "./images.ts";
 
 interface RestoreFlags extends ImageFlags {
   bundle?: string;
@@ -32,7 +32,9 @@ export const restore: Command<RestoreFlags> = {
 must be unique on your host.
 
 The bundle must be the one that the container was made of, or the same at another place. The images
-decide what runs in the container, and with which privileges: restore only those that you trust.`,
+decide what runs in the container, and with which privileges: restore only those that you trust.
+
+${CRIU_SETTINGS}`,
   exitStatus: `\
 The exit status is that of the container's process, or 128 + n if signal n killed it; 0 with
 --detach; 1 for an error.`,

@@ -88,6 +88,10 @@ const files = (hasBundle: boolean): string[] =>
   section(
     "FILES",
     ...entry(italic("/run/tsrun"), STATE),
+    ...entry(
+      italic("/run/tsrun/@seccomp"),
+      "seccomp filters that were compiled, for the next container",
+    ),
     ...entry(italic("$XDG_RUNTIME_DIR/tsrun"), "the same for users other than root"),
     ...(hasBundle
       ? entry(italic("config.json"), "in a bundle: the configuration of the container")
