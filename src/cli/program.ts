@@ -54,11 +54,12 @@ function report(error: unknown, withStack: boolean, output: Output, log: Log | u
   const problem = attempt(() => {
     const failure = Failure.of(error);
     const { faults } = failure;
+    // The error comes last: there are programs that read the last line only.
+    if (stack) log?.append("debug", stack);
     log?.append("error", message, {
       ...failure.toData(),
       ...(faults.length > 0 ? { faults } : {}),
     });
-    if (stack) log?.append("debug", stack);
   });
   if (problem && describe(problem) !== message)
     attempt(() => output.writeError(`tsrun: ${describe(problem)}\n`));

@@ -13,9 +13,11 @@ import {
   X_OK,
 } from "#abi";
 import { Failure } from "../failure.ts";
-import { Errno } from "../linux/errno.ts";
+import { Errno, errnoText } from "../linux/errno.ts";
 import { access, open, stat, using } from "../linux/fs.ts";
-import { FORBIDDEN, MISSING } from "./enginesWords.ts";
+
+const MISSING = errnoText(ENOENT);
+const FORBIDDEN = errnoText(EACCES);
 
 const DEFAULT_PATH = "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin";
 
@@ -29,11 +31,13 @@ export const lookupEnv = (env: readonly string[], name: string): string | undefi
  */
 export function findExecutable(program: string, env: readonly string[]): string {
   const pointer = "/process/args/0";
-  const refused = `the program ${JSON.stringify(program)} cannot be run`;
+  // In runc's words, by which engines and their users' scripts know what it was.
+  const refused = `unable to start container process: exec: ${JSON.stringify(program)}`;
   if (program.includes("/")) {
     const problem = whyNotExecutable(program);
     if (problem === undefined) return program;
-    throw new Failure(`${refused}: ${problem}`, { pointer });
+    const step = problem === MISSING ? `stat ${program}: ` : "";
+    throw new Failure(`${refused}: ${step}${problem}`, { pointer });
   }
   const path = lookupEnv(env, "PATH") || DEFAULT_PATH;
   let found: string | undefined;
@@ -43,7 +47,7 @@ export function findExecutable(program: string, env: readonly string[]): string 
     if (problem === undefined) return candidate;
     if (problem !== MISSING) found ??= `${candidate}: ${problem}`;
   }
-  const problem = found ?? "executable file not found in the container's PATH";
+  const problem = found ?? "executable file not found in $PATH";
   throw new Failure(`${refused}: ${problem}`, { pointer, hint: `PATH is ${path}` });
 }
 

@@ -3,6 +3,7 @@ import {
   EACCES,
   EINVAL,
   ELOOP,
+  ENOTDIR,
   EROFS,
   MOUNT_ATTR_RDONLY,
   O_DIRECTORY,
@@ -12,7 +13,7 @@ import {
 } from "#abi";
 import { load } from "#host";
 import { doing, Failure } from "../failure.ts";
-import { isErrno, unless } from "../linux/errno.ts";
+import { errnoText, isErrno, unless } from "../linux/errno.ts";
 import { close, filesystemType, findInRoot, openInRoot, stat, using } from "../linux/fs.ts";
 import { attachMount, setMountAttributes } from "../linux/mount.ts";
 import { changeBelow, cloneSource } from "./binds.ts";
@@ -55,7 +56,10 @@ function makeMount(plan: MountPlan, sources: Sources, mounted: Mounted): void {
     refuseOverProc(target, plan);
     // The kernel would say no more than EINVAL.
     if (isFile && isDirectory(target))
-      throw new Error(`a file cannot be mounted on the directory ${destination} (EISDIR)`);
+      throw new Failure(
+        `a file cannot be mounted on the directory ${destination}: ${errnoText(ENOTDIR)}`,
+        { errno: ENOTDIR },
+      );
     const existed = found !== undefined;
     const made = source ?? makeFilesystem(plan, { fd: target, existed }, sources);
     attachMount(made, target);

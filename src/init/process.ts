@@ -6,6 +6,9 @@ import type { Linux, Process } from "@opencontainers-types";
 import {
   CLOSE_RANGE_CLOEXEC,
   EACCES,
+  ELOOP,
+  ENOENT,
+  ENOTDIR,
   O_DIRECTORY,
   O_PATH,
   PER_LINUX,
@@ -17,7 +20,7 @@ import {
 import { load, syscall } from "#host";
 import { doing, Failure } from "../failure.ts";
 import { joinSessionKeyring, umask } from "../linux/credentials.ts";
-import { check, Errno, isErrno } from "../linux/errno.ts";
+import { check, Errno, errnoText, isErrno } from "../linux/errno.ts";
 import { closeFrom, openInRoot, using, writeAll } from "../linux/fs.ts";
 import { fchdir } from "../linux/namespaces.ts";
 import { exit, prctl, prepareExec } from "../linux/process.ts";
@@ -28,7 +31,6 @@ import type { Filter, Voice } from "../seccomp/filter.ts";
 import { applyCapabilities, type CapabilityPlan, limitBounding } from "./capabilities.ts";
 import { EXECUTING, EXECUTING_MUTE } from "./channel.ts";
 import type { Terminal } from "./console.ts";
-import { PATH_WORDS } from "./enginesWords.ts";
 import { environmentOf } from "./environment.ts";
 import { executionFailure, findExecutable } from "./executable.ts";
 import { applyRlimits, becomeUser, giveStandardStreams, isStream } from "./identity.ts";
@@ -148,10 +150,9 @@ function enterWorkingDirectory(root: number, cwd: string, tolerated: readonly nu
       return true;
     } catch (error) {
       if (isErrno(error, ...tolerated)) return false;
-      const why = error instanceof Errno ? PATH_WORDS[error.errno] : undefined;
-      if (why === undefined) throw error;
+      if (!isErrno(error, EACCES, ELOOP, ENOENT, ENOTDIR)) throw error;
       // Podman knows what was wrong by "chdir to cwd".
-      throw new Failure(`chdir to cwd: ${why}`, { errno: (error as Errno).errno });
+      throw new Failure(`chdir to cwd: ${errnoText(error.errno)}`, { errno: error.errno });
     }
   });
 }

@@ -1,5 +1,5 @@
 /** What the kernel says when a system call fails (errno(3)). */
-import { ERRNO_NAMES } from "#abi";
+import { EACCES, EISDIR, ELOOP, ENOENT, ENOTDIR, EPERM, ERRNO_NAMES } from "#abi";
 import { lookup } from "./names.ts";
 import { printable } from "./text.ts";
 
@@ -7,7 +7,26 @@ import { printable } from "./text.ts";
 export const errnoName = (errno: number): string =>
   lookup(ERRNO_NAMES, String(errno)) ?? `errno ${errno}`;
 
-/** A failed system call. `message` reads `openat2("etc/passwd"): ENOENT`. */
+/**
+ * Words of the C library (strerror(3)) that engines look for in what went wrong, whatever it was: Docker and Podman make
+ * the status 127 of a place that is missing, and 126 of one that is forbidden, and give advice.
+ */
+const WORDS: Readonly<Record<number, string>> = {
+  [EACCES]: "permission denied",
+  [EISDIR]: "is a directory",
+  [ELOOP]: "too many levels of symbolic links",
+  [ENOENT]: "no such file or directory",
+  [ENOTDIR]: "not a directory",
+  [EPERM]: "operation not permitted",
+};
+
+/** An errno for people and for engines: `no such file or directory (ENOENT)`, `EBUSY`. */
+export function errnoText(errno: number): string {
+  const words = WORDS[errno];
+  return words === undefined ? errnoName(errno) : `${words} (${errnoName(errno)})`;
+}
+
+/** A failed system call. `message` reads `openat2("etc/passwd"): no such file or directory (ENOENT)`. */
 export class Errno extends Error {
   override readonly name = "Errno";
   /** The errno, positive. */
@@ -18,10 +37,9 @@ export class Errno extends Error {
   readonly call: string;
 
   constructor(errno: number, call: string, salient: readonly unknown[] = []) {
-    const code = errnoName(errno);
-    super(`${call}(${salient.map(shown).join(", ")}): ${code}`);
+    super(`${call}(${salient.map(shown).join(", ")}): ${errnoText(errno)}`);
     this.errno = errno;
-    this.code = code;
+    this.code = errnoName(errno);
     this.call = call;
   }
 }

@@ -1,13 +1,25 @@
 /** The images of a container: the directory that they are in, and what `checkpoint` and `restore` both tell criu. */
 import type { Spec } from "@opencontainers-types";
-import { AT_FDCWD, CLONE_NEWNET, F_OK, O_DIRECTORY, O_RDONLY } from "#abi";
+import {
+  AT_FDCWD,
+  CLONE_NEWNET,
+  F_OK,
+  O_DIRECTORY,
+  O_NOFOLLOW,
+  O_PATH,
+  O_RDONLY,
+  O_TRUNC,
+  O_WRONLY,
+  S_IFMT,
+  S_IFREG,
+} from "#abi";
 import { keepHierarchyOptions } from "../cgroup/hierarchyOptions.ts";
 import { type Criu, type Notification, Refusal } from "../criu/client.ts";
 import { logErrors } from "../criu/log.ts";
 import { CGROUP_MODES, type CgroupMode, type Options, type Response } from "../criu/messages.ts";
 import { Failure } from "../failure.ts";
 import { inUserNamespace } from "../linux/credentials.ts";
-import { access, close, open, unlinkAt } from "../linux/fs.ts";
+import { access, close, findAt, open, stat, unlinkAt, using } from "../linux/fs.ts";
 import type { Context } from "./context.ts";
 
 export type { CgroupMode };
@@ -49,9 +61,24 @@ export interface Places {
 export function openPlaces({ imagePath, workPath }: ImageOptions, log: string): Places {
   const images = open(imagePath, O_RDONLY | O_DIRECTORY);
   const work = workPath === undefined ? images : open(workPath, O_RDONLY | O_DIRECTORY);
-  // What an earlier run has written there must not be taken for this one's.
-  unlinkAt(work, log);
+  emptyLog(work, log);
   return { images, work, log, logPath: `${workPath ?? imagePath}/${log}` };
+}
+
+/**
+ * What an earlier run has written there must not be taken for this one's. The file itself stays: Podman and CRI-O have made
+ * it, with a label of SELinux with which the container's processes, too, may write there while criu saves them. What is no
+ * file, or one that has another name elsewhere, nobody has made for this.
+ */
+function emptyLog(work: number, log: string): void {
+  const found = findAt(work, log, O_PATH | O_NOFOLLOW);
+  if (found === undefined) return;
+  using(found, (fd) => {
+    const { mode, nlink } = stat(fd);
+    if ((mode & S_IFMT) === S_IFREG && nlink === 1)
+      close(open(`/proc/self/fd/${fd}`, O_WRONLY | O_TRUNC));
+    else unlinkAt(work, log);
+  });
 }
 
 export function closePlaces({ images, work }: Places): void {

@@ -1,6 +1,17 @@
 /** What checkpoint and restore refuse before criu has anything to do: on every machine, with criu or without. */
 import assert from "node:assert/strict";
-import { chmodSync, copyFileSync, existsSync, mkdirSync, statSync, writeFileSync } from "node:fs";
+import {
+  chmodSync,
+  copyFileSync,
+  existsSync,
+  linkSync,
+  mkdirSync,
+  readFileSync,
+  rmSync,
+  statSync,
+  symlinkSync,
+  writeFileSync,
+} from "node:fs";
 import { join } from "node:path";
 import { test } from "node:test";
 import { makeBundle, newFolder, shellBundle, WAITS } from "./harness/bundle.ts";
@@ -64,6 +75,36 @@ test("so it does at restore, and nothing is left", () => {
     });
     failed(outcome, /restoring the container .*no criu in PATH; install criu/);
     failed(tsrun.call(["state", id]), /does not exist/);
+  });
+});
+
+test("the log that an engine has made is emptied and stays, and a link in its place goes", () => {
+  whileRunning((id) => {
+    const folder = newFolder("images");
+    const [log, other] = ["dump.log", "other"].map((name) => join(folder, name)) as [
+      string,
+      string,
+    ];
+    const checkpoint = () =>
+      failed(
+        tsrun.call(["checkpoint", "--image-path", folder, id], {
+          env: { PATH: newFolder("empty") },
+        }),
+        /no criu in PATH/,
+      );
+    writeFileSync(log, "of an earlier run");
+    const { ino } = statSync(log);
+    checkpoint();
+    assert.deepEqual([statSync(log).ino, readFileSync(log, "utf8")], [ino, ""]);
+    writeFileSync(other, "another's");
+    for (const link of [linkSync, symlinkSync]) {
+      rmSync(log);
+      link(other, log);
+      checkpoint();
+      assert.equal(existsSync(log), false);
+      assert.equal(readFileSync(other, "utf8"), "another's");
+      writeFileSync(log, "");
+    }
   });
 });
 

@@ -180,8 +180,8 @@ test("an error carries what was said: the pointer, the errno and its name", asyn
       assert.ok(error instanceof ConfigError);
       assert.match(error.pointer ?? "", /^\/mounts\/\d+\/source$/);
       assert.deepEqual([error.errno, error.code], [2, "ENOENT"]);
-      assert.match(error.message, /\/nowhere.*ENOENT \(config\.json \/mounts/);
-      assert.match(error.reason, /ENOENT$/);
+      assert.match(error.message, /\/nowhere.*ENOENT\) \(config\.json \/mounts/);
+      assert.match(error.reason, /ENOENT\)$/);
       return true;
     });
 });

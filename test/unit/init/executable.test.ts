@@ -36,32 +36,30 @@ describe("a program", () => {
   test("that cannot be run says why", () => {
     inTools((path) => {
       const env = [`PATH=${path}/one`];
-      const nowhere = "executable file not found in the container's PATH";
+      const nowhere = "executable file not found in $PATH";
+      const unable = "unable to start container process: exec:";
       const where = "(config.json /process/args/0)";
       const refused: [string, string][] = [
-        ["/none", `the program "/none" cannot be run: no such file or directory (ENOENT) ${where}`],
-        ["one/x", `the program "one/x" cannot be run: no such file or directory (ENOENT) ${where}`],
+        ["/none", `${unable} "/none": stat /none: no such file or directory (ENOENT) ${where}`],
+        ["one/x", `${unable} "one/x": stat one/x: no such file or directory (ENOENT) ${where}`],
         [
           `${path}/one`,
-          `the program "${path}/one" cannot be run: permission denied (EACCES): it is a directory ${where}`,
+          `${unable} "${path}/one": permission denied (EACCES): it is a directory ${where}`,
         ],
         [
           `${path}/one/plain`,
-          `the program "${path}/one/plain" cannot be run: permission denied (EACCES): it is not executable for the user ${where}`,
+          `${unable} "${path}/one/plain": permission denied (EACCES): it is not executable for the user ${where}`,
         ],
         [
           `${path}/one/fifo`,
-          `the program "${path}/one/fifo" cannot be run: permission denied (EACCES): it is not a regular file ${where}`,
+          `${unable} "${path}/one/fifo": permission denied (EACCES): it is not a regular file ${where}`,
         ],
-        ["tool", `the program "tool" cannot be run: ${nowhere} ${where}; PATH is ${path}/one`],
+        ["tool", `${unable} "tool": ${nowhere} ${where}; PATH is ${path}/one`],
         [
           "plain",
-          `the program "plain" cannot be run: ${path}/one/plain: permission denied (EACCES): it is not executable for the user ${where}; PATH is ${path}/one`,
+          `${unable} "plain": ${path}/one/plain: permission denied (EACCES): it is not executable for the user ${where}; PATH is ${path}/one`,
         ],
-        [
-          "dangling",
-          `the program "dangling" cannot be run: ${nowhere} ${where}; PATH is ${path}/one`,
-        ],
+        ["dangling", `${unable} "dangling": ${nowhere} ${where}; PATH is ${path}/one`],
       ];
       for (const [program, message] of refused)
         throws(() => findExecutable(program, env), { name: "Failure", message });

@@ -5,9 +5,12 @@ import { check, Errno, isErrno, unless } from "../../../src/linux/errno.ts";
 
 test("an error names the call, its arguments and the errno", () => {
   const messages: [Errno, string][] = [
-    [new Errno(ENOENT, "openat2", ["etc/passwd"]), 'openat2("etc/passwd"): ENOENT'],
-    [new Errno(EPERM, "setns", [7]), "setns(7): EPERM"],
-    [new Errno(EACCES, "fchown", [3, -1, 0]), "fchown(3, -1, 0): EACCES"],
+    [
+      new Errno(ENOENT, "openat2", ["etc/passwd"]),
+      'openat2("etc/passwd"): no such file or directory (ENOENT)',
+    ],
+    [new Errno(EPERM, "setns", [7]), "setns(7): operation not permitted (EPERM)"],
+    [new Errno(EACCES, "fchown", [3, -1, 0]), "fchown(3, -1, 0): permission denied (EACCES)"],
     [new Errno(EOPNOTSUPP, "setsid"), "setsid(): EOPNOTSUPP"],
     [
       new Errno(EAGAIN, "mount", [null, "/\n", undefined]),
@@ -32,7 +35,7 @@ test("results below zero are errors, others are results", () => {
   throws(() => check(-1, "kill", 1, 9), {
     name: "Errno",
     errno: EPERM,
-    message: "kill(1, 9): EPERM",
+    message: "kill(1, 9): operation not permitted (EPERM)",
   });
   throws(() => check(-ENOENT, "openat2", "a"), { code: "ENOENT" });
 });

@@ -309,7 +309,9 @@ describe("reading and writing", () => {
         writeAll(fd, Uint8Array.from([0x61, 0xff])),
       );
       throws(() => readText("file", dir), TypeError);
-      throws(() => readText("file2", dir), { message: 'openat2("file2"): ENOENT' });
+      throws(() => readText("file2", dir), {
+        message: 'openat2("file2"): no such file or directory (ENOENT)',
+      });
       throws(() => writeText("file3", "", O_WRONLY, dir), { code: "ENOENT" });
     });
   });
@@ -384,7 +386,9 @@ describe("directories", () => {
       rmdirAt(below, "b");
       close(below);
       rmdirAt(dir, name);
-      throws(() => openAt(dir, name, O_PATH), { message: 'openat2("a\u00ff"): ENOENT' });
+      throws(() => openAt(dir, name, O_PATH), {
+        message: 'openat2("a\u00ff"): no such file or directory (ENOENT)',
+      });
     });
   });
 
@@ -395,7 +399,7 @@ describe("directories", () => {
       throws(() => mkdirAt(dir, "a", 0o700), { message: 'mkdirat("a"): EEXIST' });
       mkdirAt(dir, "a/b", 0o700);
       throws(() => rmdirAt(dir, "a"), { message: 'rmdir("a"): ENOTEMPTY' });
-      throws(() => unlinkAt(dir, "a/b"), { message: 'unlinkat("a/b"): EISDIR' });
+      throws(() => unlinkAt(dir, "a/b"), { message: 'unlinkat("a/b"): is a directory (EISDIR)' });
       rmdirAt(dir, "a/b");
       rmdirAt(dir, "a");
       equal(unlinkAt(dir, "a"), false);
@@ -491,7 +495,9 @@ describe("nodes and their status", () => {
         unlinkAt(dir, "file");
         equal(stat(fd).nlink, 0);
       });
-      throws(() => statAt(dir, "none"), { message: 'statx("none"): ENOENT' });
+      throws(() => statAt(dir, "none"), {
+        message: 'statx("none"): no such file or directory (ENOENT)',
+      });
       throws(() => stat(99999), { message: "statx(99999): EBADF" });
     });
     deepEqual(statAt(AT_FDCWD, "/dev/null").rdev, { major: 1, minor: 3 });

@@ -54,7 +54,7 @@ describe("a failure of a failure", () => {
     const outer = new Failure("creating the container", { cause: inner });
     equal(
       outer.message,
-      'creating the container: opening /host: openat2("/host"): ENOENT ' +
+      'creating the container: opening /host: openat2("/host"): no such file or directory (ENOENT) ' +
         "(config.json /mounts/3/source); make the directory",
     );
     equal(outer.pointer, "/mounts/3/source");
@@ -73,7 +73,7 @@ describe("a failure of a failure", () => {
   test("points to the more exact place", () => {
     equal(
       new Failure("mounting", { cause: inner, pointer: "/mounts/3" }).message,
-      'mounting: opening /host: openat2("/host"): ENOENT ' +
+      'mounting: opening /host: openat2("/host"): no such file or directory (ENOENT) ' +
         "(config.json /mounts/3/source); make the directory",
     );
   });

@@ -408,7 +408,7 @@ describe("a container that cannot start", () => {
       assert.equal(status, 127, said);
       assert.match(
         said,
-        /OCI runtime create failed: .*"no-such-program".*executable file not found in (\$|the container's )PATH/,
+        /OCI runtime create failed: .*"no-such-program": executable file not found in \$PATH/,
       );
     }
     for (const { status, said } of refused) {
@@ -426,9 +426,20 @@ describe("a container that cannot start", () => {
       ending(dockerRun(runtime, ["--workdir", "/etc/passwd"], "true")).status,
       ending(dockerRun(runtime, ["--volume", "/etc/passwd:/proc/x"], "true")).status,
       ending(dockerRun(runtime, ["--sysctl", "kernel.no_such=1"], "true")).status,
+      ending(dockerRun(runtime, ["--sysctl", "net.no_such=1"], "true")).status,
     ],
     onlyWhole,
   );
+
+  test("has Docker give its advice where a directory is mounted on a file", onlyWhole, () => {
+    const volume = ["--volume", "/etc:/etc/passwd"];
+    for (const { status, said } of [runc, tsrun].map((each) =>
+      ending(dockerRun(each, volume, "true")),
+    )) {
+      assert.equal(status, 125, said);
+      assert.match(said, /Are you trying to mount a directory onto a file/);
+    }
+  });
 });
 
 describe("what containers share", () => {

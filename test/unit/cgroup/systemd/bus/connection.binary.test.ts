@@ -186,7 +186,7 @@ describe("a connection to a bus", () => {
 
   test("is not made where nobody listens", () => {
     throws(() => BusConnection.to(["/nonexistent/bus", "\0tsrun-nobody"]), {
-      message: 'connect("/nonexistent/bus"): ENOENT',
+      message: 'connect("/nonexistent/bus"): no such file or directory (ENOENT)',
     });
   });
 });
