@@ -7,14 +7,14 @@ import { stringFaults } from "./strings.ts";
 import { isSupportedVersion, parseVersion } from "./version.ts";
 
 /** A config.json that does not keep to the specification; the message names every fault. */
-export class ConfigError extends FaultyDocumentError {
-  override name = "ConfigError";
+export class FaultyConfigError extends FaultyDocumentError {
+  override name = "FaultyConfigError";
 }
 
 /**
  * Reads the text of a config.json. What is null in it is absent from the result.
  * @throws {JsonError} when the text is not JSON, or too long or too deep
- * @throws {ConfigError} when it does not keep to the specification
+ * @throws {FaultyConfigError} when it does not keep to the specification
  */
 export function readConfig(text: string): Spec {
   const config = parseJson(text, { withoutNulls: true });
@@ -23,7 +23,7 @@ export function readConfig(text: string): Spec {
     ...(validateConfig(config) ?? []),
     ...stringFaults(text, config),
   ];
-  if (faults.length > 0) throw new ConfigError(faults);
+  if (faults.length > 0) throw new FaultyConfigError(faults);
   return config as Spec;
 }
 

@@ -4,11 +4,11 @@ import { existsSync } from "node:fs";
 import { fileURLToPath } from "node:url";
 import { MFD_CLOEXEC, SEEK_SET } from "#abi";
 import { parseJson } from "../../spec/json.ts";
-import { Failure, type FailureData } from "../failure.ts";
+import { doing, Failure, type FailureData } from "../failure.ts";
 import { close, lseek, memfd, readBytes, writeAll } from "../linux/fs.ts";
 import { printable } from "../linux/text.ts";
 import { onAbort } from "./abort.ts";
-import { BinaryError, toRuntimeError } from "./errors.ts";
+import { BinaryError, inProcess, toRuntimeError } from "./errors.ts";
 
 /** A descriptor of this process, or what spawn takes in its place. */
 export type ChildDescriptor = number | "ignore" | "inherit";
@@ -68,20 +68,18 @@ export class Binary {
   async output(words: readonly string[], options: OutputOptions = {}): Promise<string> {
     options.signal?.throwIfAborted();
     // Files in memory, not pipes: nobody has to drain them, and a daemon that a hook leaves behind holds nothing up.
-    const [output, errors] = [newFile("stdout"), newFile("stderr")];
-    try {
-      const { ended } = this.run({
-        words,
-        descriptors: [options.input ?? "ignore", output, errors, ...(options.more ?? [])],
-        signal: options.signal,
-      });
-      const status = await ended;
-      if (status !== 0) throw this.#silent(words, `status ${status}`, contents(errors));
-      return contents(output);
-    } finally {
-      close(output);
-      close(errors);
-    }
+    return withFile("stdout", (output) =>
+      withFile("stderr", async (errors) => {
+        const { ended } = this.run({
+          words,
+          descriptors: [options.input ?? "ignore", output, errors, ...(options.more ?? [])],
+          signal: options.signal,
+        });
+        const status = await ended;
+        if (status !== 0) throw this.#silent(words, `status ${status}`, contents(errors));
+        return contents(output);
+      }),
+    );
   }
 
   /** Starts a command. */
@@ -90,19 +88,21 @@ export class Binary {
     const log = newFile("log");
     const child = this.#spawn(words, descriptors, log);
     const takeBack = onAbort(signal, () => child.kill("SIGKILL"));
-    const ended = new Promise<number>((resolve, reject) => {
-      child.once("error", (cause) => reject(this.#unusable(cause)));
-      child.once("exit", (status, killed) => {
-        if (signal?.aborted) reject(signal.reason);
+    const ended = exitOf(child)
+      .catch((cause) => {
+        throw this.#unusable(cause);
+      })
+      .then(({ status, killed }) => {
+        signal?.throwIfAborted();
         const error = this.#read(log);
-        if (error && status !== 0) reject(error);
-        else if (status === null) reject(this.#silent(words, `signal ${killed}`));
-        else resolve(status);
+        if (error && status !== 0) throw error;
+        if (status === null) throw this.#silent(words, `signal ${killed}`);
+        return status;
+      })
+      .finally(() => {
+        takeBack();
+        close(log);
       });
-    }).finally(() => {
-      takeBack();
-      close(log);
-    });
     // Whoever does not wait for it does not care.
     ended.catch(() => {});
     return { child, ended };
@@ -125,11 +125,20 @@ export class Binary {
   #read(log: number): Error | undefined {
     let error: Error | undefined;
     for (const line of contents(log).split("\n").filter(Boolean)) {
-      const entry = parseJson(line) as { level: string; msg: string; error?: FailureData };
+      const entry = this.parse(line, "the log") as LogEntry;
       if (entry.level === "warning") this.#warn(entry.msg);
       else if (entry.error) error = toRuntimeError(Failure.from(entry.error), entry.msg);
     }
     return error;
+  }
+
+  /** What the binary has written as JSON. Throws a BinaryError for what is none: another program's words. */
+  parse(text: string, what: string): unknown {
+    try {
+      return parseJson(text);
+    } catch (cause) {
+      throw new BinaryError(new Failure(`reading ${what} of ${this.path}`, { cause }));
+    }
   }
 
   #unusable(cause: Error): BinaryError {
@@ -159,7 +168,34 @@ export interface OutputOptions {
   signal?: AbortSignal | undefined;
 }
 
-const newFile = (name: string): number => memfd(`tsrun-${name}`, MFD_CLOEXEC);
+interface LogEntry {
+  level: string;
+  msg: string;
+  error?: FailureData;
+}
+
+const exitOf = (child: ChildProcess) =>
+  new Promise<{ status: number | null; killed: string | null }>((resolve, reject) => {
+    child.once("error", reject);
+    child.once("exit", (status, killed) => resolve({ status, killed }));
+  });
+
+/** A file in memory. Throws a RuntimeError. */
+const newFile = (name: string): number =>
+  inProcess(() =>
+    doing(`making a file for the ${name} of tsrun`, undefined, () =>
+      memfd(`tsrun-${name}`, MFD_CLOEXEC),
+    ),
+  );
+
+async function withFile<T>(name: string, use: (file: number) => Promise<T>): Promise<T> {
+  const file = newFile(name);
+  try {
+    return await use(file);
+  } finally {
+    close(file);
+  }
+}
 
 function contents(file: number): string {
   lseek(file, 0, SEEK_SET);
@@ -167,13 +203,9 @@ function contents(file: number): string {
 }
 
 /** Calls `use` with a file that holds this text, to be read from its beginning. */
-export async function withText<T>(text: string, use: (fd: number) => Promise<T>): Promise<T> {
-  const file = newFile("input");
-  try {
+export const withText = <T>(text: string, use: (fd: number) => Promise<T>): Promise<T> =>
+  withFile("stdin", (file) => {
     writeAll(file, text);
     lseek(file, 0, SEEK_SET);
-    return await use(file);
-  } finally {
-    close(file);
-  }
-}
+    return use(file);
+  });

@@ -7,9 +7,9 @@ import { checkMachine, checkConfig as checkParts } from "../runtime/checks.ts";
 import { reading } from "./errors.ts";
 
 /**
- * Reads a configuration, the text of a config.json or an object of that form, and checks all that can be checked without a
- * bundle. 64-bit numbers that a number would round are bigints in the result, and what is null is absent. Throws a
- * {@link ConfigError} that names every departure from the specification.
+ * Reads a configuration, the text of a config.json or an object of that form, and checks it as far as that can be without a
+ * bundle and without the machine. 64-bit numbers that a number would round are bigints in the result, and what is null is
+ * absent. Throws a {@link ConfigError} that names every departure from the specification.
  */
 export function checkConfig(config: string | Spec): Spec {
   const text = typeof config === "string" ? config : stringifyJson(config);
@@ -21,7 +21,8 @@ export function checkConfig(config: string | Spec): Spec {
 }
 
 /**
- * Reads a bundle and checks it, also against this machine: what it asks for has to be there. Nothing is made. Throws a
+ * Reads a bundle and checks it, also against this machine as far as that can be without making anything: whether there are
+ * the sources of mounts, the namespaces to join and the controllers of limits shows at `create`. Throws a
  * {@link RuntimeError}.
  */
 export function checkBundle(path: string): Bundle {

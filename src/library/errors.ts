@@ -3,6 +3,7 @@ import type { Fault } from "../../spec/checks.ts";
 import { JsonError } from "../../spec/exactJson.ts";
 import { FaultyDocumentError } from "../../spec/faults.ts";
 import { Failure, type FailureKind } from "../failure.ts";
+import { Errno } from "../linux/errno.ts";
 
 export type { Fault };
 
@@ -14,7 +15,7 @@ export class RuntimeError extends Error {
   override name = "RuntimeError";
   /** What was being done, and why it failed: the message without the pointer and the hint. */
   readonly reason: string;
-  /** Where in config.json, as a JSON pointer (RFC 6901) such as `/mounts/3/source`. */
+  /** Where in config.json, or the document at hand, as a JSON pointer (RFC 6901) such as `/mounts/3/source`. */
   readonly pointer: string | undefined;
   /** What to do about it, where that is known. */
   readonly hint: string | undefined;
@@ -24,10 +25,10 @@ export class RuntimeError extends Error {
   readonly code: string | undefined;
 
   /** @internal */
-  constructor(failure: Failure, message: string = failure.message, pointer?: string) {
+  constructor(failure: Failure, message: string = failure.message) {
     super(message, { cause: failure.cause });
     this.reason = failure.doing;
-    this.pointer = failure.pointer ?? pointer;
+    this.pointer = failure.pointer ?? failure.faults[0]?.pointer;
     this.hint = failure.hint;
     this.errno = failure.errno;
     this.code = failure.code;
@@ -49,7 +50,10 @@ export class ContainerStatusError extends RuntimeError {
   override name = "ContainerStatusError";
 }
 
-/** The bundle's config.json cannot be read, does not keep to the specification, or asks for what cannot be done. */
+/**
+ * The bundle's config.json, or another document such as a process for `exec`, cannot be read, does not keep to the
+ * specification, or asks for what cannot be done.
+ */
 export class ConfigError extends RuntimeError {
   override name = "ConfigError";
   /** Every departure from the schema; `pointer` is the first one's. Empty for what is wrong in another way. */
@@ -57,7 +61,7 @@ export class ConfigError extends RuntimeError {
 
   /** @internal */
   constructor(failure: Failure, message?: string) {
-    super(failure, message, failure.faults[0]?.pointer);
+    super(failure, message);
     this.faults = failure.faults;
   }
 }
@@ -76,16 +80,32 @@ const CLASSES: Readonly<Record<FailureKind, typeof RuntimeError>> = {
 
 /** The class that a failure is of. `message` is the whole one, where the failure has had to be cut. */
 export function toRuntimeError(failure: Failure, message?: string): RuntimeError {
-  const kind = failure.kind ?? (failure.pointer === undefined ? undefined : "config");
+  const isOfDocument = failure.pointer !== undefined || failure.faults.length > 0;
+  const kind = failure.kind ?? (isOfDocument ? "config" : undefined);
   return new (kind ? CLASSES[kind] : RuntimeError)(failure, message);
 }
+
+/** What the runtime or the kernel says as a RuntimeError; what else was thrown, such as an AbortSignal's reason, as it is. */
+export function runtimeErrorOf(error: unknown): unknown {
+  if (error instanceof Failure) return toRuntimeError(error);
+  if (error instanceof Errno) return toRuntimeError(Failure.of(error));
+  return isSystemError(error)
+    ? toRuntimeError(new Failure(error.message, { errno: -error.errno }))
+    : error;
+}
+
+/** Node's own, of a system call. */
+const isSystemError = (error: unknown): error is NodeJS.ErrnoException & { errno: number } =>
+  error instanceof Error &&
+  "syscall" in error &&
+  typeof (error as { errno?: unknown }).errno === "number";
 
 /** Does a step of the runtime in this process; what is wrong with it becomes a RuntimeError. */
 export function inProcess<T>(step: () => T): T {
   try {
     return step();
   } catch (error) {
-    throw error instanceof Failure ? toRuntimeError(error) : error;
+    throw runtimeErrorOf(error);
   }
 }
 

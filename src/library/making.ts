@@ -26,10 +26,11 @@ const LONGEST_PAUSE_MS = 50;
  * what has kept it from that. `running` may end before anybody has looked: then it was short.
  */
 export async function untilStarted(
-  { child, ended }: Running,
+  running: Running,
   pidFile: string,
   isThere: (pid: number) => boolean,
 ): Promise<Started> {
+  const { child, ended } = running;
   let over = false;
   const end = ended.finally(() => {
     over = true;
@@ -37,8 +38,15 @@ export async function untilStarted(
   end.catch(() => {});
   let started: Started | undefined;
   for (let pause = FIRST_PAUSE_MS; !over; pause = Math.min(2 * pause, LONGEST_PAUSE_MS)) {
-    started ??= opened(pidIn(pidFile), child.pid);
-    if (started && isThere(started.pid)) return started;
+    try {
+      started ??= opened(pidIn(pidFile), child.pid);
+      if (started && isThere(started.pid)) return started;
+    } catch (error) {
+      // Without a handle nobody could end it.
+      if (started?.pidfd !== undefined) close(started.pidfd);
+      await killWhole(running, pidFile).catch(() => {});
+      throw error;
+    }
     await Promise.race([sleep(pause), end]).catch(() => {});
   }
   if (started?.pidfd !== undefined) close(started.pidfd);
@@ -94,9 +102,11 @@ export function readPid(path: string, status: number): number {
   throw new BinaryError(new Failure(`tsrun has ended with status ${status} and made no process`));
 }
 
+/** Another program's file may be there until tsrun writes it. */
 function pidIn(path: string): number | undefined {
   try {
-    return Number(readFileSync(path, "utf8"));
+    const text = readFileSync(path, "utf8");
+    return /^[1-9]\d*$/.test(text) ? Number(text) : undefined;
   } catch (error) {
     if ((error as NodeJS.ErrnoException).code === "ENOENT") return undefined;
     throw error;

@@ -2,7 +2,7 @@
 import { writeFileSync } from "node:fs";
 import { createInterface } from "node:readline";
 import type { Features, LinuxResources, Process, Spec } from "@opencontainers-types";
-import { parseJson, stringifyJson } from "../../spec/json.ts";
+import { stringifyJson } from "../../spec/json.ts";
 import { readStatistics, type Statistics } from "../cgroup/statistics/statistics.ts";
 import { Failure } from "../failure.ts";
 import { processStatus } from "../linux/proc.ts";
@@ -16,9 +16,10 @@ import { identityOf, livingProcess } from "../runtime/process.ts";
 import { processes } from "../runtime/ps.ts";
 import { stateRoot } from "../runtime/root.ts";
 import { type ContainerState, state } from "../runtime/state.ts";
-import { noState, StateDirectory } from "../runtime/store.ts";
+import { StateDirectory } from "../runtime/store.ts";
+import { onAbort } from "./abort.ts";
 import { Binary, type OutputOptions, type Running, withText } from "./binary.ts";
-import { inProcess, toRuntimeError } from "./errors.ts";
+import { BinaryError, inProcess, toRuntimeError } from "./errors.ts";
 import { AttachedProcess, ContainerProcess, type Signal, toSignalNumber } from "./handle.ts";
 import { killWholeOn, readPid, untilStarted } from "./making.ts";
 import { type Stdio, Streams } from "./stdio.ts";
@@ -39,7 +40,10 @@ export interface RuntimeOptions {
    * (`NOTIFY_SOCKET`, `LISTEN_FDS`).
    */
   env?: Readonly<Record<string, string | undefined>>;
-  /** Hears what did not go as asked but has not stopped a call. Default: a warning of the process. */
+  /**
+   * Hears what did not go as asked but has not stopped a call. Default: a warning of the process. What it throws, the call
+   * rejects with.
+   */
   warn?: (message: string) => void;
 }
 
@@ -60,7 +64,7 @@ export interface StreamOptions {
    * Gives the process a terminal, of this size or of none in particular. For a container config.json has to ask for one, too,
    * and for a whole process its `terminal`; `exec` of a program needs no more than this.
    */
-  terminal?: true | TerminalSize;
+  terminal?: boolean | TerminalSize;
   /** Descriptors of this process that the new one gets as 3, 4 and so on. */
   preserveFds?: readonly number[];
 }
@@ -95,8 +99,11 @@ export interface RunOptions extends CreateOptions {
 export interface ProcessChanges {
   /** The working directory. */
   cwd?: string;
-  /** Variables, added to those of the container's process. */
-  env?: Readonly<Record<string, string>>;
+  /**
+   * Variables, added to those of the container's process. Everybody on the machine can read them in the command line of tsrun
+   * while that runs; those of a whole process go to it in a file that only this user can read.
+   */
+  env?: Readonly<Record<string, string | undefined>>;
   /** The user, and the group. */
   user?: { uid: number; gid?: number };
   /** Groups, added to those of the container's process. */
@@ -204,7 +211,8 @@ type Words = readonly string[];
 /**
  * tsrun for a program: a method for every command. What makes or enters a container or changes one is done by the tsrun
  * binary; what only reads is done in this process, whose working directory, umask and namespaces nothing here changes. All
- * methods reject with a {@link RuntimeError}.
+ * methods reject with a {@link RuntimeError}, but for a signal's reason, and a TypeError or RangeError for values that no
+ * configuration can have.
  */
 export class Runtime {
   readonly #binary: Binary;
@@ -217,7 +225,8 @@ export class Runtime {
     const caller = callerOf(rootless);
     this.#context = {
       root: inProcess(() => stateRoot(root, caller)),
-      isRootGiven: root !== undefined,
+      // A front-end that is new on a machine has no containers yet.
+      isRootGiven: false,
       cgroupManager,
       caller,
       warn,
@@ -373,8 +382,7 @@ export class Runtime {
   /** What a container's cgroup has used and may use. */
   async statistics(id: string): Promise<Statistics> {
     return inProcess(() => {
-      const stored = StateDirectory.look(this.#context.root, id, (directory) => directory.read());
-      if (!stored) throw noState(id);
+      const stored = StateDirectory.look(this.#context.root, id, (directory) => directory.known());
       return inOwnGroup(stored, readStatistics);
     });
   }
@@ -397,18 +405,44 @@ export class Runtime {
    * What happens in a container, and at each interval what it uses, until it ends, the loop is left, or the signal comes,
    * with whose reason it rejects.
    */
-  async *events(id: string, options: EventsOptions = {}): AsyncGenerator<ContainerEvent, void> {
-    const { interval = 5000, pressure = [], cgroup, signal } = options;
+  events(id: string, options: EventsOptions = {}): AsyncGenerator<ContainerEvent, void> {
+    const leaving = new AbortController();
+    const events = this.#events(id, options, leaving.signal);
+    // A generator is left when what it waits for has come: here that may take an interval.
+    const { return: leave, throw: fail } = events;
+    return Object.assign(events, {
+      return: (...value: Parameters<typeof leave>) => {
+        leaving.abort();
+        return leave.apply(events, value);
+      },
+      throw: (error: unknown) => {
+        leaving.abort();
+        return fail.call(events, error);
+      },
+    });
+  }
+
+  async *#events(
+    id: string,
+    { interval = 5000, pressure = [], cgroup, signal }: EventsOptions,
+    left: AbortSignal,
+  ): AsyncGenerator<ContainerEvent, void> {
+    signal?.throwIfAborted();
     const triggers = pressure.flatMap((trigger) => ["--pressure", trigger]);
     const words = ["--interval", `${interval}ms`, ...triggers, ...flag("cgroup", cgroup), "--", id];
-    const streams = new Streams({ stdout: "pipe" });
-    const running = this.#start(streams, ["events", ...words], [], signal);
+    const streams = inProcess(() => new Streams({ stdout: "pipe" }));
     try {
-      const lines = createInterface({ input: streams.stdout as NodeJS.ReadableStream });
-      for await (const line of lines) yield parseJson(line) as ContainerEvent;
-      await running.ended;
+      const running = this.#start(streams, ["events", ...words], [], signal);
+      onAbort(left, () => running.child.kill());
+      try {
+        const lines = createInterface({ input: streams.stdout as NodeJS.ReadableStream });
+        for await (const line of lines)
+          yield this.#binary.parse(line, "an event") as ContainerEvent;
+        if (!left.aborted) await running.ended;
+      } finally {
+        running.child.kill();
+      }
     } finally {
-      running.child.kill();
       streams.destroy();
     }
   }
@@ -422,13 +456,18 @@ export class Runtime {
 
   /** What the binary knows (the specification's features.md). */
   async features(options?: CallOptions): Promise<Features> {
-    return parseJson(await this.#binary.output(["features"], options)) as Features;
+    const text = await this.#binary.output(["features"], options);
+    return this.#binary.parse(text, "the features") as Features;
   }
 
   /** The versions of the binary. */
   async version(options?: CallOptions): Promise<Version> {
     const text = await this.#binary.output(["--version"], options);
-    const [, tsrun = "", spec = ""] = /^tsrun version (\S+)[\s\S]*^spec: (\S+)$/m.exec(text) ?? [];
+    const [, tsrun, spec] = /^tsrun version (\S+)[\s\S]*^spec: (\S+)$/m.exec(text) ?? [];
+    if (tsrun === undefined || spec === undefined)
+      throw new BinaryError(
+        new Failure(`${this.#binary.path} is no tsrun: it has no version of one`),
+      );
     return { tsrun, spec };
   }
 
@@ -441,7 +480,7 @@ export class Runtime {
     const { terminal, preserveFds = [], signal } = options;
     signal?.throwIfAborted();
     return Handover.within(async (handover) => {
-      const pidFile = options.pidFile ?? handover.pidFile;
+      const pidFile = options.pidFile || handover.pidFile;
       const line = [...words, "--pid-file", pidFile, ...preserved(preserveFds)];
       if (terminal) {
         handover.listen();
@@ -457,8 +496,8 @@ export class Runtime {
         const pid = readPid(pidFile, status);
         const process = identityOf(pid);
         const mayComeBack = () => livingProcess({ process }) !== undefined;
-        const shown = terminal && new Terminal(handover.takeTerminal(), { mayComeBack });
-        if (shown && terminal !== true) shown.resize(terminal);
+        const shown = terminal ? new Terminal(handover.takeTerminal(), { mayComeBack }) : undefined;
+        if (typeof terminal === "object") shown?.resize(terminal);
         return new ContainerProcess(pid, streams, shown);
       } catch (error) {
         streams.destroy();
@@ -477,25 +516,30 @@ export class Runtime {
     const { terminal, preserveFds = [], signal } = options;
     signal?.throwIfAborted();
     return Handover.within(async (handover) => {
-      const pidFile = options.pidFile ?? handover.pidFile;
+      const pidFile = options.pidFile || handover.pidFile;
       const line = [...words, "--pid-file", pidFile, ...preserved(preserveFds), "--", ...after];
-      const pty = terminal && openTerminal(terminal === true ? undefined : terminal);
-      const streams = new Streams(options.stdio ?? {}, pty?.slave);
       let running: Running | undefined;
-      // It is the terminal of tsrun, which gives the other one the same size.
-      const shown =
-        pty && new Terminal(pty.master, { resized: () => running?.child.kill("SIGWINCH") });
+      // It is the terminal of tsrun, which gives the other one the same size, and passes on that it was hung up.
+      const pty = terminal
+        ? openTerminal(terminal === true ? undefined : terminal, {
+            resized: () => running?.child.kill("SIGWINCH"),
+            hungUp: () => running?.child.kill("SIGHUP"),
+          })
+        : undefined;
+      const streams = new Streams(options.stdio ?? {}, pty?.slave);
       try {
         const call = this.#start(streams, line, preserveFds);
         running = call;
         const takeBack = killWholeOn(signal, call, pidFile);
         const started = await untilStarted(call, pidFile, isThere).finally(takeBack);
         const ended = call.ended.finally(() => signal?.throwIfAborted());
-        const attached = new AttachedProcess(started, ended, streams, shown);
+        const attached = new AttachedProcess(started, ended, streams, pty?.terminal);
         attached.killOn(signal);
+        // Both may have come at once: whatever the signal interrupts is no process that somebody waits for.
+        signal?.throwIfAborted();
         return attached;
       } catch (error) {
-        shown?.destroy();
+        pty?.terminal.destroy();
         streams.destroy();
         return rethrow(signal)(error);
       }
@@ -526,8 +570,12 @@ const flag = (name: string, isSet: boolean | undefined): Words => (isSet ? [`--$
 const valued = (name: string, value: string | number | boolean | undefined): Words =>
   value === undefined ? [] : [`--${name}=${value}`];
 
-const preserved = (descriptors: readonly number[]): Words =>
-  descriptors.length > 0 ? ["--preserve-fds", String(descriptors.length)] : [];
+function preserved(descriptors: readonly number[]): Words {
+  for (const fd of descriptors)
+    if (!Number.isInteger(fd) || fd < 0)
+      throw new RangeError(`preserveFds has ${fd}: no descriptor`);
+  return descriptors.length > 0 ? ["--preserve-fds", String(descriptors.length)] : [];
+}
 
 const creationWords = ({ bundle, noPivot, noNewKeyring, pidfdSocket }: CreateOptions): Words => [
   `--bundle=${bundle}`,
@@ -559,9 +607,11 @@ function refuseChanges(options: ProcessChanges): void {
 }
 
 const changeWords = (changes: ExecOptions): Words => [
-  ...flag("tty", changes.terminal !== undefined),
+  ...flag("tty", Boolean(changes.terminal)),
   ...valued("cwd", changes.cwd),
-  ...Object.entries(changes.env ?? {}).map(([name, value]) => `--env=${name}=${value}`),
+  ...Object.entries(changes.env ?? {}).flatMap(([name, value]) =>
+    value === undefined ? [] : [`--env=${name}=${value}`],
+  ),
   ...valued("user", changes.user && [changes.user.uid, changes.user.gid ?? []].flat().join(":")),
   ...(changes.additionalGids ?? []).map((gid) => `--additional-gids=${gid}`),
   ...(changes.capabilities ?? []).map((capability) => `--cap=${capability}`),

@@ -1,6 +1,7 @@
 /** Where the standard streams of a process lead. */
 import { Socket } from "node:net";
-import { type Duplex, finished, type Readable, type Writable } from "node:stream";
+import { finished, PassThrough, pipeline, type Readable, type Writable } from "node:stream";
+import { doing } from "../failure.ts";
 import { close, pipe } from "../linux/fs.ts";
 import type { ChildDescriptor } from "./binary.ts";
 
@@ -31,8 +32,8 @@ export class Streams {
   stdin: Writable | undefined;
   stdout: Readable | undefined;
   stderr: Readable | undefined;
-  /** This process's ends of the pipes that the process writes to. */
-  readonly outputs: Socket[] = [];
+  /** What the process writes, on its way to whoever reads it. */
+  readonly outputs: Readable[] = [];
   #input: Socket | undefined;
   readonly #given: number[] = [];
 
@@ -74,10 +75,12 @@ export class Streams {
 
   #feed(input: Input): ChildDescriptor {
     if (!isStream(input)) return input;
-    const [from, to] = pipe();
+    const [from, to] = newPipe();
     this.#given.push(from);
     const end = new Socket({ fd: to, readable: false, writable: true });
     this.#input = end;
+    // A process need not read all of its input.
+    end.on("error", () => {});
     if (input === "pipe") this.stdin = end;
     else pipeInto(end, input);
     return from;
@@ -85,28 +88,42 @@ export class Streams {
 
   #drain(output: Output, name: "stdout" | "stderr"): ChildDescriptor {
     if (!isStream(output)) return output;
-    const [from, to] = pipe();
+    const [from, to] = newPipe();
     this.#given.push(to);
     const end = new Socket({ fd: from, readable: true, writable: false });
-    this.outputs.push(end);
-    if (output === "pipe") this[name] = end;
-    else pipeOut(end, output);
+    if (output === "pipe") {
+      const shown = held(end);
+      this[name] = shown;
+      this.outputs.push(shown);
+    } else {
+      this.outputs.push(end);
+      pipeOut(end, output);
+    }
     return to;
   }
 }
 
+const newPipe = () => doing("making a pipe for a process", undefined, pipe);
+
 /** When a stream has been read to its end, or destroyed. */
-export const untilClosed = (stream: Duplex): Promise<void> =>
+export const untilClosed = (stream: Readable): Promise<void> =>
   new Promise((resolve) => {
-    stream.once("close", resolve);
+    if (stream.closed) resolve();
+    else stream.once("close", resolve);
   });
+
+/** A pipe for somebody who may come later: a socket that nobody reads is over as soon as the program is that writes nothing. */
+function held(end: Socket): Readable {
+  const shown = new PassThrough();
+  pipeline(end, shown, () => {});
+  return shown;
+}
 
 /** The stream is its owner's: when the process has gone, it is only paused. One that fails ends the input, too. */
 function pipeInto(end: Socket, input: Readable): void {
   const forget = finished(input, { writable: false }, (error) => error && end.destroy());
   end.once("close", forget);
-  // A process need not read all of its input.
-  end.on("error", () => {});
+  allowListeners(input, end);
   input.pipe(end);
 }
 
@@ -120,8 +137,23 @@ function pipeOut(end: Socket, output: Writable): void {
   };
   output.on("unpipe", lost);
   end.once("close", () => output.off("unpipe", lost));
+  allowListeners(output, end);
   end.pipe(output, { end: false });
   if (output.destroyed) end.destroy();
+}
+
+/** The most listeners of one event that a pipe adds to a stream, one here included. */
+const LISTENERS_OF_A_PIPE = 2;
+
+/** One stream may be for any number of processes, whose pipes listen to it until they are closed: that is no leak. */
+function allowListeners(stream: Readable | Writable, pipe: Socket): void {
+  const change = (by: number): void => {
+    // 0 stands for any number.
+    const most = stream.getMaxListeners();
+    if (most > 0) stream.setMaxListeners(most + by);
+  };
+  change(LISTENERS_OF_A_PIPE);
+  pipe.once("close", () => change(-LISTENERS_OF_A_PIPE));
 }
 
 const isStream = <Stream>(place: Stream | ChildDescriptor | "pipe"): place is Stream | "pipe" =>

@@ -8,8 +8,8 @@ import { F_DUPFD_CLOEXEC, O_CLOEXEC, O_NOCTTY, O_RDWR, SOCK_NONBLOCK, SOCK_STREA
 import { doing, Failure } from "../failure.ts";
 import { close, fcntl, setNonBlocking, using } from "../linux/fs.ts";
 import { accept, listenAt, receive } from "../linux/socket.ts";
-import { endOfInput, openPeer, setWindowSize, type WindowSize } from "../linux/tty.ts";
-import { BinaryError, inProcess } from "./errors.ts";
+import { endOfInput, openPeer, setWindowSize } from "../linux/tty.ts";
+import { BinaryError, inProcess, runtimeErrorOf } from "./errors.ts";
 
 /** The size of a terminal, in characters. */
 export interface TerminalSize {
@@ -27,17 +27,20 @@ export interface TerminalOptions {
   resized?: () => void;
   /** Whether somebody may take the terminal who has let it go. */
   mayComeBack?: () => boolean;
+  /** Is called when this end is closed before the other one. */
+  hungUp?: () => void;
 }
 
 /**
  * The master of a process's terminal: what is written to it is typed, what is read from it is shown. It ends, both ways,
  * when no process has the terminal open any more, and that of a detached container not before its first process has ended.
- * Ending it types control-D, the end of input for programs that read lines.
+ * Ending it types control-D, the end of input for programs that read lines. Destroying it hangs up: SIGHUP for the process.
  */
 export class Terminal extends Duplex {
   readonly #master: number;
   readonly #resized: () => void;
   readonly #mayComeBack: () => boolean;
+  readonly #hungUp: () => void;
   #reader: ReadStream | undefined;
   #isWanted = false;
   #hasEnded = false;
@@ -46,21 +49,27 @@ export class Terminal extends Duplex {
   /** @internal */
   constructor(
     master: number,
-    { resized = () => {}, mayComeBack = () => false }: TerminalOptions = {},
+    { resized = () => {}, mayComeBack = () => false, hungUp = () => {} }: TerminalOptions = {},
   ) {
     super({ allowHalfOpen: false });
     this.#master = master;
     this.#resized = resized;
     this.#mayComeBack = mayComeBack;
-    // libuv would write to it in blocking calls, and a program that does not read would stop this whole process.
-    setNonBlocking(master);
-    this.#listen();
+    this.#hungUp = hungUp;
+    try {
+      // libuv would write to it in blocking calls, and a program that does not read would stop this whole process.
+      setNonBlocking(master);
+      this.#listen();
+    } catch (error) {
+      close(master);
+      throw error;
+    }
   }
 
   /** Changes the size, of which the processes in the foreground hear by SIGWINCH. */
-  resize({ rows, columns }: TerminalSize): void {
+  resize(size: TerminalSize): void {
     if (this.destroyed) return;
-    setWindowSize(this.#master, { rows, columns });
+    setSize(this.#master, size);
     this.#resized();
   }
 
@@ -85,6 +94,7 @@ export class Terminal extends Duplex {
   override _destroy(error: Error | null, done: Done): void {
     this.#reader?.destroy();
     close(this.#master);
+    if (!this.#hasEnded) this.#hungUp();
     done(error);
   }
 
@@ -105,8 +115,17 @@ export class Terminal extends Duplex {
   }
 
   #awaitHolder(): void {
-    if (this.#mayComeBack()) setTimeout(() => this.destroyed || this.#listen(), LONGEST_PAUSE_MS);
+    if (this.#mayComeBack()) setTimeout(() => this.#listenAgain(), LONGEST_PAUSE_MS);
     else this.#finish();
+  }
+
+  #listenAgain(): void {
+    if (this.destroyed) return;
+    try {
+      this.#listen();
+    } catch (error) {
+      this.destroy(error as Error);
+    }
   }
 
   #finish(): void {
@@ -146,17 +165,32 @@ function writtenTo(descriptor: number, bytes: Uint8Array): number {
   }
 }
 
-/** A new terminal: its master, and the descriptor for the process, which the caller closes. */
-export function openTerminal(size: WindowSize | undefined): { master: number; slave: number } {
-  const master = openSync("/dev/ptmx", O_RDWR | O_NOCTTY | O_CLOEXEC);
-  try {
-    if (size) setWindowSize(master, size);
-    return { master, slave: openPeer(master) };
-  } catch (error) {
-    close(master);
-    throw error;
-  }
+/** The kernel has 16 bits for each (ioctl_tty(2)). */
+const LARGEST = 0xffff;
+
+function setSize(master: number, { rows, columns }: TerminalSize): void {
+  for (const size of [rows, columns])
+    if (!Number.isInteger(size) || size < 0 || size > LARGEST)
+      throw new RangeError(`no terminal has ${size} rows or columns`);
+  setWindowSize(master, { rows, columns });
 }
+
+/** A new terminal, and the descriptor of it for the process, which the caller closes. Throws a Failure. */
+export const openTerminal = (
+  size: TerminalSize | undefined,
+  options: TerminalOptions,
+): { terminal: Terminal; slave: number } =>
+  doing("making a terminal", undefined, () => {
+    const master = openSync("/dev/ptmx", O_RDWR | O_NOCTTY | O_CLOEXEC);
+    const terminal = new Terminal(master, options);
+    try {
+      if (size) setSize(master, size);
+      return { terminal, slave: openPeer(master) };
+    } catch (error) {
+      terminal.destroy();
+      throw error;
+    }
+  });
 
 /** A folder for what this process and the binary leave for each other: files, and a socket that gets a terminal. */
 export class Handover {
@@ -173,34 +207,32 @@ export class Handover {
     this.processFile = join(folder, "process.json");
   }
 
-  /** Makes it for `use` alone. Rejects with a RuntimeError if it cannot be made. */
+  /** Makes it for `use` alone. Rejects with a RuntimeError if it cannot be made, or for what the kernel refuses to `use`. */
   static async within<T>(use: (handover: Handover) => Promise<T>): Promise<T> {
     const handover = new Handover(inProcess(makeFolder));
     try {
       return await use(handover);
+    } catch (error) {
+      throw runtimeErrorOf(error);
     } finally {
       handover.#remove();
     }
   }
 
-  /** Before the binary is called. Throws a RuntimeError for a folder that has too long a name for a socket in it. */
+  /** Before the binary is called. Throws a Failure for a folder that has too long a name for a socket in it. */
   listen(): void {
-    this.#listener = inProcess(() =>
-      doing("listening for the terminal", undefined, () =>
-        listenAt(this.consoleSocket, SOCK_STREAM | SOCK_NONBLOCK),
-      ),
+    this.#listener = doing("listening for the terminal", undefined, () =>
+      listenAt(this.consoleSocket, SOCK_STREAM | SOCK_NONBLOCK),
     );
   }
 
   /**
    * The master that the binary has sent. It has done so before it ended, and nobody has to wait: a connection and its
-   * message stay in the socket until they are taken (unix(7)). Throws a RuntimeError if it has not.
+   * message stay in the socket until they are taken (unix(7)). Throws a Failure or a RuntimeError if it has not.
    */
   takeTerminal(): number {
-    const message = inProcess(() =>
-      doing("taking the terminal from tsrun", undefined, () =>
-        using(accept(this.#listener as number), (socket) => receive(socket, 4096)),
-      ),
+    const message = doing("taking the terminal from tsrun", undefined, () =>
+      using(accept(this.#listener as number), (socket) => receive(socket, 4096)),
     );
     const [master, ...more] = message?.descriptors ?? [];
     more.forEach(close);

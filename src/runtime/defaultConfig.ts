@@ -2,7 +2,8 @@
 import type { LinuxNamespace, Mount, Spec } from "@opencontainers-types";
 import { specVersion } from "../../spec/version.ts";
 
-const CAPABILITIES = ["CAP_AUDIT_WRITE", "CAP_KILL", "CAP_NET_BIND_SERVICE"];
+/** All of it is new at each call: a program goes on to change it, each list for itself. */
+const capabilities = (): string[] => ["CAP_AUDIT_WRITE", "CAP_KILL", "CAP_NET_BIND_SERVICE"];
 
 /** With a cgroup namespace, as runc writes it on hosts that have cgroup v2 alone: tsrun knows no other cgroups. */
 export const defaultConfig = () =>
@@ -15,20 +16,20 @@ export const defaultConfig = () =>
       env: ["PATH=/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin", "TERM=xterm"],
       cwd: "/",
       capabilities: {
-        bounding: CAPABILITIES,
-        effective: CAPABILITIES,
-        permitted: CAPABILITIES,
-        ambient: CAPABILITIES,
+        bounding: capabilities(),
+        effective: capabilities(),
+        permitted: capabilities(),
+        ambient: capabilities(),
       },
       rlimits: [{ type: "RLIMIT_NOFILE", hard: 1024, soft: 1024 }],
       noNewPrivileges: true,
     },
     root: { path: "rootfs", readonly: true },
     hostname: "runc",
-    mounts: MOUNTS,
+    mounts: mounts(),
     linux: {
       resources: { devices: [{ allow: false, access: "rwm" }] },
-      namespaces: NAMESPACES,
+      namespaces: namespaces(),
       maskedPaths: [
         "/proc/acpi",
         "/proc/asound",
@@ -45,7 +46,7 @@ export const defaultConfig = () =>
     },
   }) satisfies Spec;
 
-const NAMESPACES: LinuxNamespace[] = [
+const namespaces = (): LinuxNamespace[] => [
   { type: "pid" },
   { type: "network" },
   { type: "ipc" },
@@ -54,7 +55,7 @@ const NAMESPACES: LinuxNamespace[] = [
   { type: "cgroup" },
 ];
 
-const MOUNTS: Mount[] = [
+const mounts = (): Mount[] => [
   { destination: "/proc", type: "proc", source: "proc" },
   {
     destination: "/dev",

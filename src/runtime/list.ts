@@ -1,5 +1,5 @@
 /** `list`: all containers of a root. */
-import { ENOENT, O_RDONLY } from "#abi";
+import { EMFILE, ENFILE, ENOENT, ENOMEM, O_RDONLY } from "#abi";
 import { keepingHierarchy } from "../cgroup/hierarchy.ts";
 import { Failure } from "../failure.ts";
 import { unless } from "../linux/errno.ts";
@@ -22,7 +22,10 @@ export function list(context: Context): ContainerState[] {
       if (stored) containers.push(describe(directory, stored, owners.of(directory)));
       else if (!directory.isLocked()) context.warn(noState(directory.id).message);
     } catch (error) {
-      context.warn(`listing ${directory.id}: ${Failure.of(error).message}`);
+      const failure = Failure.of(error);
+      // Nothing that is wrong with this container: the others could not be read either.
+      if (isOfCaller(failure)) throw failure;
+      context.warn(`listing ${directory.id}: ${failure.message}`);
     }
   };
   const isThere = keepingHierarchy(() => StateDirectory.visit(context.root, look));
@@ -33,6 +36,10 @@ export function list(context: Context): ContainerState[] {
     );
   return containers;
 }
+
+/** Of descriptors or memory there are no more (open(2)). */
+const isOfCaller = ({ errno }: Failure): boolean =>
+  errno === EMFILE || errno === ENFILE || errno === ENOMEM;
 
 /** Who owns a container is its directory's owner: a name of /etc/passwd, or `#` and the uid. */
 class Owners {

@@ -1,7 +1,9 @@
 /** A container's own group, which is known by its inode: what has taken its path later is another's. */
+import { ENODEV, ENOENT } from "#abi";
 import { cgroupProcesses } from "../cgroup/group.ts";
 import { inGroup } from "../cgroup/hierarchy.ts";
 import { Failure } from "../failure.ts";
+import { isErrno } from "../linux/errno.ts";
 import { stat } from "../linux/fs.ts";
 import { livingProcess } from "./process.ts";
 import type { StoredState } from "./store.ts";
@@ -18,9 +20,14 @@ export const findOwnGroup = <T>(
 /** As `findOwnGroup`, or a Failure. */
 export function inOwnGroup<T>(state: StoredState, use: (group: number) => T): T {
   if (state.cgroup === undefined) throw noCgroup(state.id);
-  const found = findOwnGroup(state, (group) => ({ value: use(group) }));
-  if (found === undefined) throw goneCgroup(state);
-  return found.value;
+  try {
+    const found = findOwnGroup(state, (group) => ({ value: use(group) }));
+    if (found !== undefined) return found.value;
+  } catch (error) {
+    // The container may end while its group is worked on: then it is no particular file that is missing.
+    if (!isErrno(error, ENOENT, ENODEV) || findOwnGroup(state, () => true)) throw error;
+  }
+  throw goneCgroup(state);
 }
 
 /** What is said of a container whose group somebody else has removed. */

@@ -2,7 +2,7 @@
 import type { State } from "@opencontainers-types";
 import type { Context } from "./context.ts";
 import { type ContainerStatus, statusOf } from "./status.ts";
-import { noState, StateDirectory, type StoredState } from "./store.ts";
+import { StateDirectory, type StoredState } from "./store.ts";
 
 /** What a container is and does. */
 export interface ContainerState extends Omit<State, "status"> {
@@ -17,11 +17,7 @@ export interface ContainerState extends Omit<State, "status"> {
 }
 
 export const state = (context: Context, id: string): ContainerState =>
-  StateDirectory.look(context.root, id, (directory) => {
-    const stored = directory.read();
-    if (!stored) throw noState(id);
-    return describe(directory, stored, "");
-  });
+  StateDirectory.look(context.root, id, (directory) => describe(directory, directory.known(), ""));
 
 /** What is told of a container whose state has been read. */
 export function describe(

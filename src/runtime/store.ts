@@ -241,6 +241,14 @@ export class StateDirectory {
     });
   }
 
+  /** As `read`, or a Failure. */
+  known(): StoredState {
+    const state = this.read();
+    if (state !== undefined) return state;
+    const isGone = stat(this.fd).nlink === 0;
+    throw isGone ? noContainer(this.#root, this.id) : noState(this.id);
+  }
+
   /** Replaces the state at once: whoever reads sees the old one or the new one, whole. */
   write(state: StoredState): void {
     this.stage(state);
@@ -367,6 +375,7 @@ function refuseForeign(fd: number, path: string): void {
 export const noState = (id: string): Failure =>
   new Failure(`the creation of the container ${id} has not come to a state`, {
     hint: `if nobody is creating it, remove what is left with \`tsrun delete --force ${id}\``,
+    kind: "container-status",
   });
 
 /** Engines look for "does not exist" in it. */

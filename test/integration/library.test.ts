@@ -1,8 +1,10 @@
 /** The library for Node.js, with real containers: streams, terminals, errors, signals. */
 import assert from "node:assert/strict";
-import { once } from "node:events";
-import { existsSync, openSync, readFileSync } from "node:fs";
+import { execFileSync } from "node:child_process";
+import { EventEmitter, once } from "node:events";
+import { closeSync, existsSync, openSync, readFileSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
+import { createInterface } from "node:readline";
 import { PassThrough, Readable, Writable } from "node:stream";
 import { text } from "node:stream/consumers";
 import { test } from "node:test";
@@ -114,6 +116,50 @@ test("`closed` waits for what is still on its way, `exited` does not", async () 
   assert.ok(early < 300_000);
   assert.equal(arrived, 300_000);
 });
+
+test("`closed` comes also for programs that are over before anybody looks", async () => {
+  await withContainer(async (id) => {
+    for (const program of [["true"], ["echo", "word"]])
+      for (const stdout of ["pipe", new PassThrough(), "ignore"] as const) {
+        const made = await runtime.exec(id, program, { stdio: { stdout } });
+        made.stdout?.resume();
+        assert.deepEqual(await made.closed, { status: 0 });
+      }
+  });
+  const destroyed = new PassThrough().destroy();
+  const { path } = shellBundle("echo word");
+  const { closed } = await runtime.run(newId(), { bundle: path, stdio: { stdout: destroyed } });
+  await closed;
+});
+
+test("a pipe waits for its reader, however late that comes and whatever was written", () =>
+  withContainer(async (id) => {
+    for (const program of [["true"], ["echo", "word"]]) {
+      const { stdout, exited } = await runtime.exec(id, program, { stdio: { stdout: "pipe" } });
+      await exited;
+      await sleep(50);
+      const lines: string[] = [];
+      for await (const line of createInterface({ input: stdout as Readable })) lines.push(line);
+      assert.deepEqual(lines, program.slice(1));
+    }
+  }));
+
+test("one stream for many processes is nothing to warn of", () =>
+  withContainer(async (id) => {
+    const [source, shown] = [new PassThrough(), new PassThrough()];
+    shown.resume();
+    const heard = await warningsDuring(async () => {
+      const stdio = { stdin: source, stdout: shown, stderr: shown };
+      const made = await Promise.all(
+        Array.from({ length: 12 }, () => runtime.exec(id, ["head", "-c1"], { stdio })),
+      );
+      source.end("x".repeat(1_000));
+      await Promise.all(made.map(({ closed }) => closed));
+    });
+    assert.deepEqual(heard, []);
+    assert.equal(shown.getMaxListeners(), EventEmitter.defaultMaxListeners);
+    assert.equal(source.getMaxListeners(), EventEmitter.defaultMaxListeners);
+  }));
 
 test("a program whose reader has gone cannot write any more", async () => {
   const shown = new PassThrough();
@@ -242,6 +288,86 @@ test("a binary that is not there, or says nothing, is an error that names it", a
     });
 });
 
+test("a program that is no tsrun is an error that says so", async () => {
+  const folder = newFolder("binary");
+  const binary = join(folder, "tsrun");
+  const fake = new Runtime({ binary, root: "/run/tsrun" });
+  for (const [script, message] of [
+    ["true", /is no tsrun: it has no version of one|reading the features of .*: /],
+    ['echo "half a line" >&3', /reading the log of .*\/tsrun/],
+  ] as const) {
+    writeFileSync(binary, `#!/bin/sh\n${script}\n`, { mode: 0o755 });
+    for (const call of [fake.version(), fake.features()])
+      await assert.rejects(
+        call,
+        (error) => error instanceof BinaryError && message.test(error.message),
+      );
+  }
+});
+
+test("what the one who is warned throws, the call rejects with", async () => {
+  const strict = new Runtime({
+    binary: tsrunPath,
+    root: "/run/tsrun",
+    cgroupManager: "disabled",
+    warn: (message) => {
+      throw new Error(`strict: ${message}`);
+    },
+  });
+  const id = newId();
+  const { path } = shellBundle(WAITS, {
+    edit: ({ linux }) => {
+      linux.resources = { pids: { limit: 100 } };
+    },
+  });
+  await assert.rejects(strict.create(id, { bundle: path }), /^Error: strict: .*pids/);
+  await runtime.delete(id, { force: true });
+});
+
+test("where descriptors have run out, the error says so, and none is lost", () =>
+  withContainer(async (id) => {
+    const taken: number[] = [];
+    const calls: (() => Promise<unknown>)[] = [
+      () => runtime.list(),
+      () => runtime.state(id),
+      () => runtime.version(),
+      async () => {
+        const { stdout, closed } = await runtime.exec(id, ["true"], { stdio: { stdout: "pipe" } });
+        stdout?.resume();
+        await closed;
+      },
+      async () => {
+        const { terminal, closed } = await runtime.exec(id, ["true"], { terminal: true });
+        terminal?.resume();
+        await closed;
+      },
+      async () => {
+        const options = { terminal: true, detach: true } as const;
+        (await runtime.exec(id, ["true"], options)).terminal?.destroy();
+      },
+    ];
+    const allowed = limitDescriptors("64");
+    try {
+      while (openDescriptors() < 64) taken.push(openSync("/dev/null", "r"));
+      const failures = new Set<string>();
+      for (let free = 0; free < 12; free++) {
+        for (const call of calls)
+          await call().catch((error) => {
+            assert.ok(error instanceof RuntimeError, String(error));
+            failures.add(error.reason);
+          });
+        await sleep(20);
+        assert.equal(openDescriptors(), 64 - free);
+        closeSync(taken.pop() as number);
+      }
+      // Each call came a little further, every time.
+      assert.ok(failures.size >= 8, [...failures].join("; "));
+    } finally {
+      for (const fd of taken) closeSync(fd);
+      limitDescriptors(allowed);
+    }
+  }));
+
 test("exec: as the container's process but for what is changed, and its own exit status", () =>
   withContainer(async (id) => {
     const changed = await runtime.exec(id, ["sh", "-c", "echo $A; id -u; pwd; exit 4"], {
@@ -261,6 +387,34 @@ test("exec: a program that is not there rejects", () =>
   withContainer(async (id) => {
     await assert.rejects(runtime.exec(id, ["/nonsense"]), RuntimeError);
     await assert.rejects(runtime.exec(newId(), ["true"]), NoContainerError);
+  }));
+
+test("exec: a process that is none is an error that points into it", () =>
+  withContainer(async (id) => {
+    const error = await runtime.exec(id, { args: ["true"], cwd: "tmp" }).catch((e) => e);
+    assert.ok(error instanceof ConfigError);
+    assert.equal(error.pointer, "/cwd");
+    assert.deepEqual(error.faults, [
+      { pointer: "/cwd", expected: "an absolute path", found: "tmp" },
+    ]);
+  }));
+
+test("exec: false is no terminal, and undefined no variable", () =>
+  withContainer(async (id) => {
+    const { stdout } = await runtime.exec(id, ["sh", "-c", "tty; env | grep -c ^A="], {
+      terminal: false,
+      env: { A: undefined },
+      stdio: { stdout: "pipe" },
+    });
+    assert.equal(await text(stdout as Readable), "not a tty\n0\n");
+  }));
+
+test("a terminal that is destroyed hangs up", () =>
+  withContainer(async (id) => {
+    const { terminal, exited } = await runtime.exec(id, ["sleep", "100"], { terminal: true });
+    terminal?.destroy();
+    assert.deepEqual(await exited, { status: 129 });
+    assert.deepEqual(await sleepers(id), []);
   }));
 
 test("exec: the handle's kill reaches that process alone", () =>
@@ -434,14 +588,25 @@ test("whenever the signal comes, the call ends with its reason and leaves no pro
     assert.deepEqual(await sleepers(id), []);
   }));
 
-test("one signal for many calls is nothing to warn of", async () => {
+/** What the process is warned of while `use` runs. */
+async function warningsDuring(use: () => Promise<unknown>): Promise<Error[]> {
   const heard: Error[] = [];
   const hear = (warning: Error) => heard.push(warning);
   process.on("warning", hear);
+  try {
+    await use();
+    await sleep(20);
+  } finally {
+    process.off("warning", hear);
+  }
+  return heard;
+}
+
+test("one signal for many calls is nothing to warn of", async () => {
   const { signal } = new AbortController();
-  await Promise.all(Array.from({ length: 15 }, () => runtime.version({ signal })));
-  await sleep(20);
-  process.off("warning", hear);
+  const heard = await warningsDuring(() =>
+    Promise.all(Array.from({ length: 15 }, () => runtime.version({ signal }))),
+  );
   assert.deepEqual(heard, []);
 });
 
@@ -484,6 +649,25 @@ test("events come until the loop is left, the signal comes or the container ends
   await runtime.delete(id, { force: true });
   await end;
   await assert.rejects(runtime.events(id).next(), NoContainerError);
+});
+
+test("events are left at once, however long the next one takes", () =>
+  withContainer(async (id) => {
+    const events = runtime.events(id, { interval: 3_600_000 });
+    const waiting = events.next();
+    await sleep(100);
+    assert.deepEqual(await events.return(), { done: true, value: undefined });
+    assert.deepEqual(await waiting, { done: true, value: undefined });
+    const stream = Readable.from(runtime.events(id, { interval: 3_600_000 })).resume();
+    await sleep(100);
+    stream.destroy();
+    await once(stream, "close");
+    // nothingIsLeftAtTheEnd looks for the tsrun of each.
+  }));
+
+test("a root that nobody has used has no containers", async () => {
+  const fresh = new Runtime({ binary: tsrunPath, root: "/run/scratch/none-yet" });
+  assert.deepEqual(await fresh.list(), []);
 });
 
 test("statistics are those of the container's group, read here", () =>
@@ -548,6 +732,14 @@ const openDescriptors = (): number => {
   for (let fd = 0; fd < 256; fd++) if (existsSync(`/proc/self/fd/${fd}`)) open++;
   return open;
 };
+
+/** Sets this process's soft limit, and returns what it was. */
+function limitDescriptors(limit: string): string {
+  const [, before = ""] =
+    /^Max open files +(\d+)/m.exec(readFileSync("/proc/self/limits", "utf8")) ?? [];
+  execFileSync("prlimit", [`--pid=${process.pid}`, `--nofile=${limit}:`]);
+  return before;
+}
 
 test("a container is saved, and goes on when it is brought back", wholeWithCriu(), async () => {
   const container = counter();

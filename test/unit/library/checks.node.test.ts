@@ -10,6 +10,24 @@ const { checkConfig, ConfigError, Runtime, stringifyConfig } = (await import(
 
 const spec = await new Runtime({ root: "/run/tsrun-test-nowhere" }).spec();
 
+test("what is done to one configuration does not show in the next, nor elsewhere in it", async () => {
+  for (const options of [{}, { rootless: true }]) {
+    const runtime = new Runtime({ root: "/run/tsrun-test-nowhere" });
+    const [one, untouched] = [await runtime.spec(options), await runtime.spec(options)];
+    const before = JSON.stringify(untouched);
+    one.process?.capabilities?.bounding?.push("CAP_SYS_ADMIN");
+    assert.equal(one.process?.capabilities?.ambient?.includes("CAP_SYS_ADMIN"), false);
+    one.mounts?.push({ destination: "/secrets" });
+    for (const mount of one.mounts ?? []) mount.options?.push("exec");
+    one.linux?.namespaces?.forEach((namespace) => {
+      namespace.path = "/proc/1/ns/net";
+    });
+    one.linux?.namespaces?.pop();
+    one.linux?.maskedPaths?.pop();
+    assert.equal(JSON.stringify(await runtime.spec(options)), before);
+  }
+});
+
 test("a sound configuration comes back as it is read", () => {
   assert.deepEqual(checkConfig(spec), spec);
   assert.equal(checkConfig(`{"mounts": null, ${JSON.stringify(spec).slice(1)}`).hostname, "runc");

@@ -1,7 +1,7 @@
 import { deepEqual, equal, ok } from "node:assert/strict";
 import { describe, it, test } from "node:test";
 import type { Spec } from "@opencontainers-types";
-import { ConfigError, readConfig } from "../../../spec/config.ts";
+import { FaultyConfigError, readConfig } from "../../../spec/config.ts";
 import { complete } from "./configs/complete.ts";
 import { crio } from "./configs/crio.ts";
 import { ctr } from "./configs/ctr.ts";
@@ -15,7 +15,7 @@ function faultsOf(config: object | string): string[] {
   try {
     readConfig(text);
   } catch (error) {
-    ok(error instanceof ConfigError);
+    ok(error instanceof FaultyConfigError);
     equal(error.message.split("; ").length, error.faults.length);
     return error.message.split("; ");
   }

@@ -2,7 +2,7 @@
 import { deepEqual, ok } from "node:assert/strict";
 import { test } from "node:test";
 import * as rare from "#rare-validators";
-import { ConfigError, readConfig } from "../../../spec/config.ts";
+import { FaultyConfigError, readConfig } from "../../../spec/config.ts";
 import { parseJson, stringifyJson } from "../../../spec/json.ts";
 import { complete } from "./configs/complete.ts";
 
@@ -34,7 +34,7 @@ test("every one is reached through a configuration, and names the faults of its 
     try {
       readConfig(stringifyJson(config));
     } catch (error) {
-      ok(error instanceof ConfigError);
+      ok(error instanceof FaultyConfigError);
       deepEqual(
         error.faults.map((fault) => [fault.pointer, fault.found]),
         [[pointer, "wrong"]],

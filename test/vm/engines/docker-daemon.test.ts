@@ -91,6 +91,11 @@ describe("Docker's daemon", onlyWhole, () => {
   test("makes tsrun the runtime of all that names no other, also of what builds an image", () => {
     configure("Docker, tsrun for all containers", OPTIONS);
     output(["systemctl", "reload", "docker.service"]);
+    // A signal, whose effect nobody waits for.
+    eventually(
+      "it has read that",
+      () => docker("info", "--format", "{{.DefaultRuntime}}") === "tsrun",
+    );
     const folder = mkdtempSync("/var/tmp/docker-build-");
     const runtime = (name: string): string => inspect(name, "{{.HostConfig.Runtime}}");
     try {
