@@ -9,15 +9,18 @@ import {
   EOPNOTSUPP,
   EPERM,
   EROFS,
+  ESRCH,
   EXDEV,
   O_RDONLY,
   O_WRONLY,
   POLLPRI,
+  SIGKILL,
 } from "#abi";
 import { Failure } from "../failure.ts";
 import { isErrno, unless } from "../linux/errno.ts";
 import { mkdirAt, openAt, readBytes, readText, rmdirAt, using, writeText } from "../linux/fs.ts";
-import { cgroupOf } from "../linux/proc.ts";
+import { cgroupOf, isDead, processStatus } from "../linux/proc.ts";
+import { pidfdOpen, sendSignal } from "../linux/process.ts";
 import { poll } from "../linux/signals.ts";
 import { handOnControllers } from "./controllers.ts";
 import { visitDescendants } from "./descendants.ts";
@@ -147,6 +150,23 @@ export function killCgroup(path: string): void {
   }
 }
 
+/**
+ * Kills the processes whose first thread has ended before the others: their group's cgroup.kill sends the signal to that one
+ * alone (seen with Linux 6.18).
+ */
+export function killLeaderless(path: string): void {
+  for (const pid of cgroupProcesses(path)) {
+    const status = processStatus(pid);
+    if (status === undefined || status.state !== "Z" || isDead(status)) continue;
+    // Its group is looked at once more when the descriptor is open: the pid may have become another's.
+    unless([ESRCH], () =>
+      using(pidfdOpen(pid), (pidfd) => {
+        if (`${cgroupOf(pid)}/`.startsWith(`${path}/`)) sendSignal(pidfd, SIGKILL);
+      }),
+    );
+  }
+}
+
 /** The processes of a group and of those below it. No group: none. */
 export const cgroupProcesses = (path: string): number[] => inGroup(path, processesIn) ?? [];
 
@@ -167,15 +187,15 @@ function ownProcesses(group: number): number[] {
 }
 
 /**
- * Removes a group and those below it, and leaves the ones above it, which may have been there before and be in use.
- * Processes that have been killed are waited for, about ten seconds at most. No group: nothing to do.
+ * Removes a group and those below it, and leaves the ones above it, which may have been there before and be in use. Its
+ * processes have been killed: they are waited for, about ten seconds at most. No group: nothing to do.
  */
 export function removeCgroup(path: string): void {
   try {
     const [parent, name] = split(path.slice(1));
     inHierarchy((root) => {
       const above = unless([ENOENT], () => openBelow(root, parent));
-      if (above !== undefined) using(above, (fd) => removeGroup(fd, name));
+      if (above !== undefined) using(above, (fd) => removeGroup(fd, name, path));
     });
   } catch (error) {
     throw new Failure(`removing the cgroup ${path}`, {
@@ -188,9 +208,11 @@ export function removeCgroup(path: string): void {
 /** The first wait for a group's processes to end; each next one is twice as long. */
 const FIRST_WAIT_MS = 0.1;
 const WAITS = 17;
+/** After so many waits, some milliseconds, it is looked whether one of them was missed. */
+const USUAL_WAITS = 6;
 
-/** Removes a group, given by its name in the one above it, with all groups below it. */
-function removeGroup(above: number, name: string): void {
+/** Removes a group, given by its name in the one above it, with all groups below it; `path` is where it is. */
+function removeGroup(above: number, name: string, path: string): void {
   for (let tries = 0; ; tries++) {
     try {
       rmdirAt(above, name);
@@ -199,6 +221,7 @@ function removeGroup(above: number, name: string): void {
       if (isErrno(error, ENOENT)) return;
       if (!isErrno(error, EBUSY) || tries === WAITS) throw error;
     }
+    if (tries === USUAL_WAITS) killLeaderless(path);
     unless([ENOENT, ENODEV], () =>
       using(openBelow(above, name), (group) => {
         visitDescendants(group, removeIfVacant);

@@ -70,7 +70,8 @@ export class Channel<In, Out> {
     try {
       send(this.fd, encode(JSON.stringify(message)), descriptors);
     } catch (error) {
-      throw isErrno(error, EPIPE) ? endedEarly() : error;
+      // A socket that is closed with unread messages in it resets the connection (unix(7)).
+      throw isErrno(error, EPIPE, ECONNRESET) ? endedEarly() : error;
     }
   }
 

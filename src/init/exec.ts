@@ -3,11 +3,12 @@
  * container may be hostile: until execve nobody in it may look into this process (it is not dumpable), and nothing of the
  * container's files is followed out of them.
  */
-import { CLONE_PARENT, O_DIRECTORY } from "#abi";
+import { CLONE_PARENT, EPERM, O_DIRECTORY } from "#abi";
 import { load } from "#host";
-import { doing } from "../failure.ts";
+import { doing, Failure } from "../failure.ts";
 import { freeAffinity, setAffinity } from "../linux/affinity.ts";
 import { setsid } from "../linux/credentials.ts";
+import { isErrno } from "../linux/errno.ts";
 import { closeAllBut, openPath, using } from "../linux/fs.ts";
 import { chroot, fchdir, setns } from "../linux/namespaces.ts";
 import { exit, spawn } from "../linux/process.ts";
@@ -100,7 +101,7 @@ function setFinalAffinity({ process: { execCPUAffinity = {} } }: ExecPlan): void
 export function enterContainer({ container, namespaces, root }: ExecPlan): void {
   doing("entering the container's namespaces", undefined, () =>
     using(container, () => {
-      if (namespaces !== 0) setns(container, namespaces);
+      if (namespaces !== 0) enter(container, namespaces);
     }),
   );
   if (root === undefined) return;
@@ -108,6 +109,18 @@ export function enterContainer({ container, namespaces, root }: ExecPlan): void 
     using(root, fchdir);
     chroot(".");
   });
+}
+
+function enter(container: number, namespaces: number): void {
+  try {
+    setns(container, namespaces);
+  } catch (cause) {
+    if (!isErrno(cause, EPERM)) throw cause;
+    throw new Failure("joining them", {
+      cause,
+      hint: "that takes the rights of its user namespace's owner, who has them only once the container was started",
+    });
+  }
 }
 
 /** How a stage makes the process. */

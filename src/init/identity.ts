@@ -65,7 +65,9 @@ function eachLimit(
       throw new Failure(`setting ${type} to ${soft}:${hard}`, {
         cause,
         pointer,
-        hint: "a hard limit is raised with CAP_SYS_RESOURCE only, and the soft limit must not be above it",
+        hint:
+          "a hard limit is raised with CAP_SYS_RESOURCE only, that of RLIMIT_NOFILE up to /proc/sys/fs/nr_open, and the soft " +
+          "limit must not be above it",
       });
     }
   });

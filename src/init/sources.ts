@@ -9,10 +9,10 @@ import { AT_FDCWD, ELOOP, EXDEV, F_DUPFD_CLOEXEC, O_DIRECTORY, O_PATH } from "#a
 import { load } from "#host";
 import { doing, Failure } from "../failure.ts";
 import { isErrno } from "../linux/errno.ts";
-import { close, fcntl, findAt, findInRoot, open, openAt, openInRoot, using } from "../linux/fs.ts";
+import { close, fcntl, findAt, findInRoot, open, openInRoot, using } from "../linux/fs.ts";
 import { openProcRoot } from "../linux/proc.ts";
 import { MAX_DESCRIPTORS } from "../linux/socket.ts";
-import type { CreatorEnd, InitEnd } from "./channel.ts";
+import { type CreatorEnd, endedEarly, type InitEnd } from "./channel.ts";
 import type { Idmap } from "./idmappedMounts.ts";
 
 export interface Source {
@@ -61,10 +61,16 @@ function openBelow(root: number, path: string): number {
   }
 }
 
+function openRootOf(proc: number, pid: number): number {
+  const root = findAt(proc, `${pid}/root`, O_PATH | O_DIRECTORY);
+  if (root === undefined) throw endedEarly();
+  return root;
+}
+
 /** The creator's part: opens all sources as the process `pid` would see them if it might, and hands them over. */
 export function sendSources(pid: number, sources: readonly Source[], channel: CreatorEnd): void {
   using(openProcRoot(), (proc) =>
-    using(openAt(proc, `${pid}/root`, O_PATH | O_DIRECTORY), (root) => {
+    using(openRootOf(proc, pid), (root) => {
       for (const part of inMessages(sources)) {
         const opened: number[] = [];
         try {

@@ -8,7 +8,10 @@ const LINE_MAX = 4096;
 
 const FIELDS = { name: 0, home: 5 } as const;
 
-/** What the file's bytes say of a user; undefined if it is not there, or not in UTF-8. The first line of a uid counts. */
+/**
+ * What the file's bytes say of a user; undefined if it is not there, not in UTF-8, or no string of C's, since it has a NUL. The
+ * first line of a uid counts.
+ */
 export function userField(
   passwd: Uint8Array,
   uid: number,
@@ -23,7 +26,9 @@ export function userField(
 
 function utf8(latin1: string | undefined): string | undefined {
   try {
-    return latin1 && decode(Uint8Array.from(latin1, (character) => character.charCodeAt(0)));
+    return latin1 && !latin1.includes("\0")
+      ? decode(Uint8Array.from(latin1, (character) => character.charCodeAt(0)))
+      : undefined;
   } catch {
     return undefined;
   }

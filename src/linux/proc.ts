@@ -56,6 +56,8 @@ export interface ProcessStatus {
   state: string;
   /** The pid of its parent. */
   parent: number;
+  /** How many threads it has; one whose first thread has ended is in the state Z as long as there are others. */
+  threads: number;
   /** When the process began, in clock ticks since boot: with the pid, its identity. */
   startTime: number;
   /** Whether it has ever called execve(2) with success since it was made: PF_FORKNOEXEC (linux/sched.h) is gone then. */
@@ -71,19 +73,20 @@ export function processStatus(pid: number): ProcessStatus | undefined {
   const line = fd === undefined ? undefined : unless([ESRCH], () => using(fd, () => readBytes(fd)));
   if (line === undefined) return undefined;
   // The name is whatever bytes the process chose; the fields go on after its last parenthesis. Field 3 is the state,
-  // field 4 the parent, field 9 the flags, field 22 the start time.
+  // field 4 the parent, field 9 the flags, field 20 the number of threads, field 22 the start time.
   const rest = decode(line.subarray(line.lastIndexOf(CLOSING_PARENTHESIS) + 2));
   const fields = rest.split(" ", 20);
   return {
     state: fields[0] as string,
     parent: Number(fields[1]),
+    threads: Number(fields[17]),
     startTime: Number(fields[19]),
     hasExecuted: (Number(fields[6]) & PF_FORKNOEXEC) === 0,
   };
 }
 
-export const isDead = (status: Pick<ProcessStatus, "state">): boolean =>
-  status.state === "Z" || status.state === "X";
+export const isDead = ({ state, threads }: Pick<ProcessStatus, "state" | "threads">): boolean =>
+  (state === "Z" || state === "X") && threads <= 1;
 
 export interface MountInfo {
   id: number;

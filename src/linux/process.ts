@@ -7,6 +7,7 @@ import {
   CLONE_PIDFD,
   EINTR,
   EINVAL,
+  ENOENT,
   ESRCH,
   O_RDONLY,
   P_ALL,
@@ -186,11 +187,11 @@ export const describeEnding = (ending: Ending): string =>
 
 /**
  * A descriptor that stays this process's even when its pid is used again. Throws Errno: ESRCH when it has gone, also for
- * one that is just going, of which kernels before 6.15 say that it leads no thread group (EINVAL).
+ * one that is just going and for the id of another's thread, which leads no thread group (EINVAL, since Linux 6.15 ENOENT).
  */
 export function pidfdOpen(pid: number): number {
   const result = syscall(SYS_pidfd_open, pid, 0);
-  return check(result === -EINVAL ? -ESRCH : result, "pidfd_open", pid);
+  return check(result === -EINVAL || result === -ENOENT ? -ESRCH : result, "pidfd_open", pid);
 }
 
 /**

@@ -8,6 +8,7 @@ import {
   MSG_NOSIGNAL,
   MSG_TRUNC,
   SCM_RIGHTS,
+  SO_SNDTIMEO_OLD,
   SOCK_CLOEXEC,
   SOL_SOCKET,
   SYS_accept4,
@@ -16,6 +17,7 @@ import {
   SYS_listen,
   SYS_recvmsg,
   SYS_sendmsg,
+  SYS_setsockopt,
   SYS_socket,
   SYS_socketpair,
 } from "#abi";
@@ -75,11 +77,29 @@ export function bindAt(path: string, type: number): number {
   });
 }
 
-export function connectTo(path: string, type: number): number {
+/**
+ * Connects to a path. `patience`: how long, in milliseconds, to wait for a place in the queue of who listens there, and for
+ * room for what is sent; then Errno EAGAIN is thrown (socket(7), SO_SNDTIMEO).
+ */
+export function connectTo(path: string, type: number, patience?: number): number {
   const address = unixAddress(path);
   return unixSocket(type, (fd) => {
+    if (patience !== undefined) limitSending(fd, patience);
     check(syscall(SYS_connect, fd, address, address.length), "connect", path);
   });
+}
+
+function limitSending(fd: number, milliseconds: number): void {
+  // struct timeval: seconds and microseconds.
+  const limit = new BigInt64Array([
+    BigInt(Math.floor(milliseconds / 1000)),
+    BigInt((milliseconds % 1000) * 1000),
+  ]);
+  check(
+    syscall(SYS_setsockopt, fd, SOL_SOCKET, SO_SNDTIMEO_OLD, limit, limit.byteLength),
+    "setsockopt",
+    "SO_SNDTIMEO",
+  );
 }
 
 /** Waits for a connection. */

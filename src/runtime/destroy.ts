@@ -4,6 +4,7 @@ import { load } from "#host";
 import type { Scope } from "../cgroup/driver.ts";
 import { cgroupProcesses, killCgroup, removeCgroup } from "../cgroup/group.ts";
 import { Failure } from "../failure.ts";
+import { processStatus } from "../linux/proc.ts";
 import { sendSignal } from "../linux/process.ts";
 import { poll } from "../linux/signals.ts";
 import { ownCgroup } from "./ownGroup.ts";
@@ -70,8 +71,10 @@ function killAndWait(state: StoredState, cgroup: string | undefined): void {
   withProcess(state, (pidfd) => {
     for (let waited = 0; waited < DEATH_WAIT_MS; waited += DEATH_POLL_MS)
       if (poll([{ fd: pidfd, events: POLLIN }], DEATH_POLL_MS).length > 0) return;
+    const pid = state.process?.pid ?? 0;
     throw new Failure(
-      `the process ${state.process?.pid} of ${state.id} does not end, though it was killed`,
+      `the process ${pid} of ${state.id} does not end, though it was killed; its state is ${processStatus(pid)?.state}`,
+      { hint: "D means that it waits for a device or a server, see proc_pid_stat(5)" },
     );
   });
 }

@@ -1,7 +1,7 @@
-/** Container ids, by runc's rules: they name a directory. */
+/** Container ids, by runc's rules: they name a directory, and no name is longer than this (NAME_MAX). */
 import { Failure } from "../failure.ts";
 
-const MAX_LENGTH = 1024;
+const MAX_LENGTH = 255;
 const CHARACTERS = /^[\w+.-]+$/;
 
 /** Whether this can be the name of a container's directory: the root holds other things as well. */

@@ -1,7 +1,7 @@
 /** `kill`: a signal for the container's process, or for all of its processes. */
 import { ESRCH, SIGKILL } from "#abi";
 import { freeze, isFrozen, thaw } from "../cgroup/freezer.ts";
-import { cgroupProcesses, killCgroup } from "../cgroup/group.ts";
+import { cgroupProcesses, killCgroup, killLeaderless } from "../cgroup/group.ts";
 import { inGroup } from "../cgroup/hierarchy.ts";
 import { Failure } from "../failure.ts";
 import { Errno, unless } from "../linux/errno.ts";
@@ -34,8 +34,10 @@ export function kill(
 }
 
 function killAll(cgroup: string, signal: number): void {
-  if (signal === SIGKILL) killCgroup(cgroup);
-  else
+  if (signal === SIGKILL) {
+    killCgroup(cgroup);
+    killLeaderless(cgroup);
+  } else
     inGroup(cgroup, (group) =>
       whileFrozen(group, () => {
         for (const pid of cgroupProcesses(cgroup))

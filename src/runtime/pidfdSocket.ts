@@ -1,9 +1,8 @@
 /** Who gets a descriptor of the new process: what listens at --pidfd-socket. */
-import { SOCK_STREAM } from "#abi";
 import { doing } from "../failure.ts";
-import { using } from "../linux/fs.ts";
-import { connectTo, send } from "../linux/socket.ts";
+import { send } from "../linux/socket.ts";
 import { encode } from "../linux/text.ts";
+import { withPeer } from "./peerSocket.ts";
 
 /**
  * Sends a process's pidfd as runc does: one message with one descriptor, whose text says what the process is, the container's
@@ -15,6 +14,6 @@ export function passPidfd(
   process: "standard" | "setns" = "standard",
 ): void {
   doing(`sending the process's descriptor to the pidfd socket ${socketPath}`, undefined, () =>
-    using(connectTo(socketPath, SOCK_STREAM), (socket) => send(socket, encode(process), [pidfd])),
+    withPeer(socketPath, (socket) => send(socket, encode(process), [pidfd])),
   );
 }

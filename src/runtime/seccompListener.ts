@@ -1,14 +1,14 @@
 /** Hands the listener of a seccomp filter to the agent that is to answer (config-linux.md, "Seccomp"). */
 import type { ContainerProcessState, LinuxSeccomp, State } from "@opencontainers-types";
-import { EBADF, EPERM, POLLIN, SOCK_STREAM } from "#abi";
+import { EBADF, EPERM, POLLIN } from "#abi";
 import { specVersion } from "../../spec/version.ts";
 import { doing, Failure } from "../failure.ts";
 import { unless } from "../linux/errno.ts";
-import { using } from "../linux/fs.ts";
 import { type Child, pidfdGetfd } from "../linux/process.ts";
 import { poll } from "../linux/signals.ts";
-import { connectTo, send, sendAll } from "../linux/socket.ts";
+import { send, sendAll } from "../linux/socket.ts";
 import { encode } from "../linux/text.ts";
+import { withPeer } from "./peerSocket.ts";
 
 /** How often the creator looks for the listener, and for how long, where the filter does not let it be sent. */
 const LOOK_EVERY_MS = 1;
@@ -50,7 +50,7 @@ export function passListener(
   };
   const data = encode(JSON.stringify(message));
   doing(`sending the seccomp listener to ${listenerPath}`, "/linux/seccomp/listenerPath", () =>
-    using(connectTo(listenerPath, SOCK_STREAM), (agent) =>
+    withPeer(listenerPath, (agent) =>
       // "The file descriptors MUST be sent only in the first call."
       sendAll(agent, data.subarray(send(agent, data, [listener]))),
     ),

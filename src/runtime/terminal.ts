@@ -1,10 +1,10 @@
 /** The other end of a container's terminal: who gets the master. */
-import { SOCK_STREAM } from "#abi";
 import { load } from "#host";
 import { doing, Failure } from "../failure.ts";
-import { close, using } from "../linux/fs.ts";
-import { connectTo, send } from "../linux/socket.ts";
+import { close } from "../linux/fs.ts";
+import { send } from "../linux/socket.ts";
 import { encode } from "../linux/text.ts";
+import { withPeer } from "./peerSocket.ts";
 
 /** A terminal needs somebody at its other end, and a console socket needs a terminal. */
 export function checkTerminal(
@@ -38,9 +38,7 @@ export function passTerminal(
     return master;
   }
   doing(`sending the terminal to the console socket ${consoleSocket}`, undefined, () =>
-    using(connectTo(consoleSocket, SOCK_STREAM), (socket) =>
-      send(socket, encode("/dev/ptmx"), [master]),
-    ),
+    withPeer(consoleSocket, (socket) => send(socket, encode("/dev/ptmx"), [master])),
   );
   close(master);
   return undefined;

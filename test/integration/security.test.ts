@@ -21,9 +21,9 @@ import {
 } from "node:fs";
 import { join } from "node:path";
 import { test } from "node:test";
-import { makeBundle, newFolder, shellBundle } from "./harness/bundle.ts";
+import { makeBundle, newFolder, shellBundle, WAITS, writeConfig } from "./harness/bundle.ts";
 import type { Config } from "./harness/config.ts";
-import { failed, pause, succeeded } from "./harness/expect.ts";
+import { failed, pause, stateOf, succeeded } from "./harness/expect.ts";
 import { leavesNothing, nothingIsLeftAtTheEnd } from "./harness/leftovers.ts";
 import { newId, type Outcome, Runtime, tsrun, tsrunPath } from "./harness/runtime.ts";
 import { consoleSocket } from "./harness/terminal.ts";
@@ -476,4 +476,25 @@ test("without a cgroup namespace the cgroup mount shows no more than its own (CV
     "(echo $$ > /sys/fs/cgroup/cgroup.procs) 2>/dev/null && echo written; true",
   );
   assert.equal(succeeded(runs(bundle)).stdout, "");
+});
+
+test("a process that waits in a container does not show tsrun's arguments there", () => {
+  const ids = [newId(), newId()] as const;
+  const [waiting, joining] = [shellBundle(WAITS), shellBundle("true")];
+  leavesNothing(() => {
+    succeeded(tsrun.call(["run", "--detach", "-b", waiting.path, ids[0]]));
+    try {
+      const pid = joining.config.linux.namespaces.find(({ type }) => type === "pid");
+      assert.ok(pid);
+      pid.path = `/proc/${stateOf(ids[0]).pid}/ns/pid`;
+      writeConfig(joining.path, joining.config);
+      succeeded(tsrun.call(["create", "-b", joining.path, ids[1]]));
+      const look = ["sh", "-c", "cat /proc/[0-9]*/cmdline | tr '\\0' ' '"];
+      const { stdout } = succeeded(tsrun.call(["exec", ids[0], ...look]));
+      assert.match(stdout, /tsrun init /);
+      assert.doesNotMatch(stdout, new RegExp(`create|${joining.path}|${ids[1]}`));
+    } finally {
+      for (const id of ids.toReversed()) succeeded(tsrun.call(["delete", "--force", id]));
+    }
+  });
 });

@@ -1,9 +1,12 @@
 /** Terminals: in the foreground of `run`, and handed over through --console-socket. */
 import assert from "node:assert/strict";
+import { spawn } from "node:child_process";
+import { once } from "node:events";
 import { closeSync, existsSync, mkdirSync, openSync, readFileSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
+import type { Readable } from "node:stream";
 import { test } from "node:test";
-import { type BundleOptions, makeBundle, shellBundle } from "./harness/bundle.ts";
+import { type BundleOptions, makeBundle, newFolder, shellBundle } from "./harness/bundle.ts";
 import {
   becomes,
   eventually,
@@ -413,6 +416,34 @@ test("a terminal without a place for it is refused", () => {
     failed(tsrun.call(["create", "-b", bundle.path, newId()]), /console.socket|terminal/);
     failed(tsrun.call(["run", "--detach", "-b", bundle.path, newId()]), /console.socket|terminal/);
   });
+});
+
+test("a console socket whose listener accepts nobody does not hold the creation up", async () => {
+  const bundle = makeBundle(["true"], { edit: withTerminal });
+  const path = join(newFolder("socket"), "console");
+  const program = `import socket, time
+listener = socket.socket(socket.AF_UNIX)
+listener.bind("${path}")
+listener.listen(0)
+first = socket.socket(socket.AF_UNIX)
+first.connect("${path}")
+print("full", flush=True)
+time.sleep(300)`;
+  const listener = spawn("/usr/bin/python3", ["-S", "-c", program], {
+    stdio: ["ignore", "pipe", 2],
+  });
+  try {
+    await once(listener.stdout as Readable, "data");
+    leavesNothing(() =>
+      failed(
+        tsrun.call(["create", "--console-socket", path, "-b", bundle.path, newId()]),
+        /console: whoever listens there has not taken it for 5 s: connect\(".*"\): EAGAIN/,
+      ),
+    );
+  } finally {
+    listener.kill("SIGKILL");
+    await once(listener, "close");
+  }
 });
 
 test("a console socket that is not there, or without a terminal, is refused", () => {

@@ -200,6 +200,22 @@ static long make_process(struct clone_args *arguments, size_t length)
     return syscall(SYS_clone, arguments->flags | arguments->exit_signal, NULL, arguments->pidfd, NULL, NULL);
 }
 
+/* The process's arguments, as /proc/<pid>/cmdline shows them. */
+static char *arguments;
+static size_t arguments_size;
+
+/*
+ * A process in a container shows its arguments to all that are in there: those of tsrun name places of the host, and may hold
+ * variables that are for one process alone.
+ */
+static void forget_arguments(void)
+{
+    static const char name[] = "tsrun init";
+    memset(arguments, 0, arguments_size);
+    if (arguments_size >= sizeof name)
+        memcpy(arguments, name, sizeof name);
+}
+
 /*
  * fork(cloneArgs, child): clone3(2). The child calls `child` and never comes back: whatever that function
  * does (returns, throws, runs out of stack or memory), the process ends here, so no frame of the parent,
@@ -216,6 +232,7 @@ static JSValue native_fork(JSContext *ctx, JSValueConst self, int argc, JSValueC
         return JS_ThrowTypeError(ctx, "fork() needs the child's function");
     long pid = make_process((struct clone_args *)clone_args, length);
     if (pid == 0) {
+        forget_arguments();
         JSValue result = JS_Call(ctx, argv[1], JS_UNDEFINED, 0, NULL);
         if (JS_IsException(result))
             report_exception(ctx);
@@ -302,6 +319,9 @@ bool define_natives(JSContext *ctx, int argc, char **argv)
     JSValue host = JS_NewObject(ctx);
     JSValue args = JS_NewArray(ctx);
     JS_SetPropertyFunctionList(ctx, host, natives, sizeof natives / sizeof *natives);
+    /* The kernel has put them one after the other (execve(2)). */
+    arguments = argv[0];
+    arguments_size = argc == 0 ? 0 : (size_t)(argv[argc - 1] + strlen(argv[argc - 1]) + 1 - argv[0]);
     /* As bytes: the TypeScript side decodes them, and can say which one is not UTF-8. */
     bool defined = true;
     for (int i = 0; defined && i < argc; i++)

@@ -14,7 +14,8 @@ const NAMES = [
 
 /**
  * Each argument is a call, HOW:NAME:ARGUMENT…, and gets a line, "NAME ok" or "NAME errno N". HOW is `call`; `thread`, in
- * a thread of its own, "NAME gone" if that ends by it; `i386` and `x32`, by the other ABIs of x86_64; `caught`, with a
+ * a thread of its own, "NAME gone" if that ends by it; `leaderless`, as the last one of the first thread, which ends while
+ * another goes on; `i386` and `x32`, by the other ABIs of x86_64; `caught`, with a
  * handler of SIGSYS, which writes "trapped NUMBER code C errno E".
  */
 const SOURCE = `
@@ -78,6 +79,12 @@ static void *in_thread(void *name) {
   return NULL;
 }
 
+static void *in_the_end(void *unused) {
+  for (;;)
+    pause();
+  return unused;
+}
+
 static void on_sigsys(int signal, siginfo_t *info, void *context) {
   (void)signal, (void)context;
   print("trapped %d code %d errno %d\\n", info->si_syscall, info->si_code, info->si_errno);
@@ -114,6 +121,11 @@ int main(int argc, char **argv) {
       pthread_join(thread, NULL);
       if (!came_back)
         print("%s gone\\n", name);
+    } else if (strcmp(how, "leaderless") == 0) {
+      pthread_t thread;
+      pthread_create(&thread, NULL, in_the_end, NULL);
+      tell(name, make_call());
+      syscall(SYS_exit, 0);
     } else {
       long result = make_call();
       if (strcmp(how, "caught") != 0)

@@ -15,6 +15,10 @@ test("the first line with a uid says who it is", () => {
   assert.equal(userField(passwd, 1, "name"), undefined);
 });
 
+test("a field with a NUL, which no string of C has, is not there", () => {
+  assert.equal(userField(new TextEncoder().encode("a:x:5:5::/f\0g:\n"), 5, "home"), undefined);
+});
+
 test("a line in another encoding costs only itself", () => {
   const bytes = Uint8Array.of(0xff, ...new TextEncoder().encode(":x:5:5::/f:\nb:x:6:6::/b:\n"));
   assert.equal(userField(bytes, 5, "name"), undefined);

@@ -68,9 +68,10 @@ describe("processes", () => {
     });
 
   test("zombies and what comes after are dead, nothing else is", () => {
-    const alive = { startTime: 1, hasExecuted: true };
-    for (const state of ["Z", "X"]) ok(isDead({ ...alive, state }), state);
-    for (const state of ["R", "S", "D", "T", "t", "I", "P"]) ok(!isDead({ ...alive, state }));
+    for (const state of ["Z", "X"]) ok(isDead({ state, threads: 1 }), state);
+    for (const state of ["R", "S", "D", "T", "t", "I", "P"]) ok(!isDead({ state, threads: 1 }));
+    // The first thread alone has ended.
+    ok(!isDead({ state: "Z", threads: 2 }));
   });
 });
 
