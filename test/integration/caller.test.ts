@@ -139,7 +139,7 @@ for (const [name, { args, path }] of Object.entries(LONG_VALUES)) {
     });
     leavesNothing(() => {
       const outcome = tsrun.call(["run", "-b", bundle.path, newId()]);
-      failed(outcome, /^tsrun: the program "/, /\/process\/args\/0/);
+      failed(outcome, /^tsrun: unable to start container process: exec: "/, /\/process\/args\/0/);
       assert.ok(outcome.stderr.length < READABLE, `${outcome.stderr.length} characters`);
     });
   });

@@ -228,21 +228,21 @@ const refused: [what: string, edit: Edit, message: RegExp][] = [
     ({ linux }) => {
       linux.resources = { pids: { limit: 9 } };
     },
-    /making the cgroup .*EACCES \(config\.json \/linux\/resources\/pids\/limit\); .*delegated/,
+    /making the cgroup .*EACCES\) \(config\.json \/linux\/resources\/pids\/limit\); .*delegated/,
   ],
   [
     "a cgroup that is not the user’s",
     ({ linux }) => {
       linux.cgroupsPath = `/${newId()}`;
     },
-    /making the cgroup .*EACCES \(config\.json \/linux\/cgroupsPath\); .*delegated/,
+    /making the cgroup .*EACCES\) \(config\.json \/linux\/cgroupsPath\); .*delegated/,
   ],
   [
     "a score that spares it",
     ({ process }) => {
       process.oomScoreAdj = -500;
     },
-    /oom_score_adj to -500: .*EACCES \(config\.json \/process\/oomScoreAdj\)/,
+    /oom_score_adj to -500: .*EACCES\) \(config\.json \/process\/oomScoreAdj\)/,
   ],
   [
     "a limit above the caller’s",
@@ -250,7 +250,7 @@ const refused: [what: string, edit: Edit, message: RegExp][] = [
       const above = 2 ** 30;
       process.rlimits = [{ type: "RLIMIT_NOFILE", soft: 1024, hard: above }];
     },
-    /RLIMIT_NOFILE.*EPERM \(config\.json \/process\/rlimits\/0\); .*CAP_SYS_RESOURCE/,
+    /RLIMIT_NOFILE.*EPERM\) \(config\.json \/process\/rlimits\/0\); .*CAP_SYS_RESOURCE/,
   ],
   [
     "a host’s id that is not the user’s",
@@ -400,7 +400,7 @@ test("a user's container is not for root to act on by its state, whose hooks are
 test("without $XDG_RUNTIME_DIR: an error with a remedy, or --root", () => {
   const bare = new Runtime("tsrun", [...AS_USER, "env", "-u", "XDG_RUNTIME_DIR", userTsrun]);
   const bundle = bundleOf("echo ran");
-  failed(run(bundle, bare), /\/run\/tsrun: .*EACCES; set XDG_RUNTIME_DIR .*--root/);
+  failed(run(bundle, bare), /\/run\/tsrun: .*EACCES\); set XDG_RUNTIME_DIR .*--root/);
   const root = newFolder("root");
   giveFolders(root);
   assert.equal(output(bundle, bare.with("--root", root)), "ran\n");

@@ -315,5 +315,5 @@ test("without the privilege there is a failure that says what it takes", () => {
     stdio: ["ignore", "pipe", "inherit", group],
     encoding: "utf8",
   });
-  match(stdout, /"BPF_PROG_LOAD".*EPERM .*; that takes CAP_BPF and CAP_NET_ADMIN/);
+  match(stdout, /"BPF_PROG_LOAD".*EPERM\) .*; that takes CAP_BPF and CAP_NET_ADMIN/);
 });

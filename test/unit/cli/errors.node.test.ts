@@ -41,13 +41,13 @@ test("a mistake of the program is one line that says so", () => {
   );
 });
 
-test("--debug logs each step, and the stack of an error", () => {
+test("--debug logs each step, and the stack of an error, which is the last line", () => {
   const log = newLog();
   const failing = () => doing("mounting", undefined, fail(new Failure("making /x")));
   const { stderr } = record(["--debug", "--log", log, "--log-format", "json", "run", "c"], failing);
   assert.equal(stderr, "tsrun: mounting: making /x\n");
   const lines = readFileSync(log, "utf8").trimEnd().split("\n");
-  const [first, step, error, stack] = lines.map((line) => JSON.parse(line));
+  const [first, step, stack, error] = lines.map((line) => JSON.parse(line));
   assert.match(first.msg, /^this is tsrun \d+\.\d+\.\d+$/);
   assert.deepEqual([step.level, step.msg], ["debug", "mounting"]);
   assert.deepEqual([error.level, error.msg], ["error", "mounting: making /x"]);
@@ -63,7 +63,7 @@ test("without a file, what --debug and --log-format=json ask for goes to standar
   const text = record(["--debug", "start", "c"], fail(new Failure("mounting /x")));
   assert.match(
     text.stderr,
-    /^time="[^"]+" level=debug msg="this is .*\n.*error msg="mounting \/x"\n/,
+    /^time="[^"]+" level=debug msg="this is .*\n.*debug msg=".* at .*\n.*error msg="mounting \/x"\n$/,
   );
 });
 

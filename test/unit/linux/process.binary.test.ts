@@ -5,7 +5,10 @@ import {
   CLONE_NEWPID,
   CLONE_NEWUSER,
   CLONE_NEWUTS,
+  EACCES,
   ECHILD,
+  ENOENT,
+  ENOTDIR,
   F_GETFD,
   FD_CLOEXEC,
   MFD_CLOEXEC,
@@ -23,6 +26,7 @@ import {
 } from "#abi";
 import { fork, syscall } from "#host";
 import { setRlimit, setsid } from "../../../src/linux/credentials.ts";
+import { Errno } from "../../../src/linux/errno.ts";
 import {
   close,
   closeFrom,
@@ -297,18 +301,18 @@ describe("execve", () => {
     equal(output, `${args.join(" ")}\n`);
   });
 
-  const refused: [string, string][] = [
-    ["/nonexistent/program", "ENOENT"],
-    ["/etc", "EACCES"],
-    ["/etc/passwd", "EACCES"],
-    ["/etc/passwd/x", "ENOTDIR"],
-    ["", "ENOENT"],
+  const refused: [string, number][] = [
+    ["/nonexistent/program", ENOENT],
+    ["/etc", EACCES],
+    ["/etc/passwd", EACCES],
+    ["/etc/passwd/x", ENOTDIR],
+    ["", ENOENT],
   ];
-  for (const [path, code] of refused)
+  for (const [path, errno] of refused)
     test(`of ${JSON.stringify(path)} is an error of the child`, () => {
       const { ending, output } = runChild(prepareExec(path, ["x"], []));
       deepEqual(ending, { exited: 1 });
-      equal(output, `tsrun: internal error: Errno: execve(${JSON.stringify(path)}): ${code}\n`);
+      equal(output, `tsrun: internal error: ${new Errno(errno, "execve", [path])}\n`);
     });
 
   test("closes what is close-on-exec, and nothing else", () => {
