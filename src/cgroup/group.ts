@@ -19,7 +19,7 @@ import {
 import { Failure } from "../failure.ts";
 import { isErrno, unless } from "../linux/errno.ts";
 import { mkdirAt, openAt, readBytes, readText, rmdirAt, using, writeText } from "../linux/fs.ts";
-import { cgroupOf, isDead, processStatus } from "../linux/proc.ts";
+import { cgroupOf, hasLostLeader, processStatus } from "../linux/proc.ts";
 import { pidfdOpen, sendSignal } from "../linux/process.ts";
 import { poll } from "../linux/signals.ts";
 import { handOnControllers } from "./controllers.ts";
@@ -123,7 +123,7 @@ export function openOwn(group: number, path: string, below = "/"): number {
  */
 export function groupWithin(path: string, firstProcess: number): string {
   const current = cgroupOf(firstProcess);
-  if (current === undefined || !`${current}/`.startsWith(`${path}/`))
+  if (!isWithin(current, path))
     throw new Failure(`the container's first process is in the cgroup ${current}, not in ${path}`);
   return current.slice(path.length) || "/";
 }
@@ -150,22 +150,41 @@ export function killCgroup(path: string): void {
   }
 }
 
+/** How long processes without a first thread may take to end, and how often they are looked for. */
+const LEADERLESS_WAIT_MS = 1000;
+const LEADERLESS_POLL_MS = 1;
+
 /**
- * Kills the processes whose first thread has ended before the others: their group's cgroup.kill sends the signal to that one
- * alone (seen with Linux 6.18).
+ * As `killCgroup`, also where a process has lost its first thread: cgroup.kill signals that thread alone, and so the process
+ * lives on (seen with Linux 6.18), and may make others. Such processes are waited for.
  */
-export function killLeaderless(path: string): void {
-  for (const pid of cgroupProcesses(path)) {
-    const status = processStatus(pid);
-    if (status === undefined || status.state !== "Z" || isDead(status)) continue;
-    // Its group is looked at once more when the descriptor is open: the pid may have become another's.
-    unless([ESRCH], () =>
-      using(pidfdOpen(pid), (pidfd) => {
-        if (`${cgroupOf(pid)}/`.startsWith(`${path}/`)) sendSignal(pidfd, SIGKILL);
-      }),
-    );
+export function killCgroupWhole(path: string): void {
+  for (let waited = 0; waited < LEADERLESS_WAIT_MS; waited += LEADERLESS_POLL_MS) {
+    killCgroup(path);
+    const leaderless = cgroupProcesses(path).filter(isLeaderless);
+    if (leaderless.length === 0) return;
+    for (const pid of leaderless) killWithin(path, pid);
+    poll([], LEADERLESS_POLL_MS);
   }
 }
+
+function isLeaderless(pid: number): boolean {
+  const status = processStatus(pid);
+  return status !== undefined && hasLostLeader(status);
+}
+
+/** The pid may have become another's since it was read: its group is looked at once more when the descriptor is open. */
+function killWithin(path: string, pid: number): void {
+  unless([ESRCH], () =>
+    using(pidfdOpen(pid), (pidfd) => {
+      if (isWithin(cgroupOf(pid), path)) sendSignal(pidfd, SIGKILL);
+    }),
+  );
+}
+
+/** Whether a group is another one, or below it. */
+const isWithin = (path: string | undefined, above: string): path is string =>
+  path !== undefined && `${path}/`.startsWith(`${above}/`);
 
 /** The processes of a group and of those below it. No group: none. */
 export const cgroupProcesses = (path: string): number[] => inGroup(path, processesIn) ?? [];
@@ -195,7 +214,7 @@ export function removeCgroup(path: string): void {
     const [parent, name] = split(path.slice(1));
     inHierarchy((root) => {
       const above = unless([ENOENT], () => openBelow(root, parent));
-      if (above !== undefined) using(above, (fd) => removeGroup(fd, name, path));
+      if (above !== undefined) using(above, (fd) => removeGroup(fd, name));
     });
   } catch (error) {
     throw new Failure(`removing the cgroup ${path}`, {
@@ -208,11 +227,9 @@ export function removeCgroup(path: string): void {
 /** The first wait for a group's processes to end; each next one is twice as long. */
 const FIRST_WAIT_MS = 0.1;
 const WAITS = 17;
-/** After so many waits, some milliseconds, it is looked whether one of them was missed. */
-const USUAL_WAITS = 6;
 
-/** Removes a group, given by its name in the one above it, with all groups below it; `path` is where it is. */
-function removeGroup(above: number, name: string, path: string): void {
+/** Removes a group, given by its name in the one above it, with all groups below it. */
+function removeGroup(above: number, name: string): void {
   for (let tries = 0; ; tries++) {
     try {
       rmdirAt(above, name);
@@ -221,7 +238,6 @@ function removeGroup(above: number, name: string, path: string): void {
       if (isErrno(error, ENOENT)) return;
       if (!isErrno(error, EBUSY) || tries === WAITS) throw error;
     }
-    if (tries === USUAL_WAITS) killLeaderless(path);
     unless([ENOENT, ENODEV], () =>
       using(openBelow(above, name), (group) => {
         visitDescendants(group, removeIfVacant);

@@ -43,9 +43,9 @@ export function toContext(flags: GlobalFlags, warn: Context["warn"]): Context {
   const caller = toCaller(flags.rootless);
   const cgroupManager = toCgroupManager(flags);
   const root = stateRoot(flags.root, caller);
-  const isRootGiven = flags.root !== undefined;
+  const rootMustExist = flags.root !== undefined;
   const notifySocket = env("NOTIFY_SOCKET") || undefined;
-  return { root, isRootGiven, cgroupManager, caller, notifySocket, warn };
+  return { root, rootMustExist, cgroupManager, caller, notifySocket, warn };
 }
 
 const toCaller = (mode: GlobalFlags["rootless"]): Caller =>

@@ -99,11 +99,9 @@ function setFinalAffinity({ process: { execCPUAffinity = {} } }: ExecPlan): void
  * may enter each, so that a user namespace in which it has rights of its own needs no particular place in an order.
  */
 export function enterContainer({ container, namespaces, root }: ExecPlan): void {
-  doing("entering the container's namespaces", undefined, () =>
-    using(container, () => {
-      if (namespaces !== 0) enter(container, namespaces);
-    }),
-  );
+  using(container, () => {
+    if (namespaces !== 0) enter(container, namespaces);
+  });
   if (root === undefined) return;
   doing("entering the container's root", undefined, () => {
     using(root, fchdir);
@@ -115,10 +113,11 @@ function enter(container: number, namespaces: number): void {
   try {
     setns(container, namespaces);
   } catch (cause) {
-    if (!isErrno(cause, EPERM)) throw cause;
-    throw new Failure("joining them", {
+    throw new Failure("entering the container's namespaces", {
       cause,
-      hint: "that takes the rights of its user namespace's owner, who has them only once the container was started",
+      hint: isErrno(cause, EPERM)
+        ? "that takes CAP_SYS_ADMIN in each of them; a user has it only once the container was started"
+        : undefined,
     });
   }
 }

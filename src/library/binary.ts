@@ -5,6 +5,7 @@ import { fileURLToPath } from "node:url";
 import { MFD_CLOEXEC, SEEK_SET } from "#abi";
 import { parseJson } from "../../spec/json.ts";
 import { doing, Failure, type FailureData } from "../failure.ts";
+import { errnoText } from "../linux/errno.ts";
 import { close, lseek, memfd, readBytes, writeAll } from "../linux/fs.ts";
 import { printable } from "../linux/text.ts";
 import { onAbort } from "./abort.ts";
@@ -125,8 +126,8 @@ export class Binary {
   #read(log: number): Error | undefined {
     let error: Error | undefined;
     for (const line of contents(log).split("\n").filter(Boolean)) {
-      const entry = this.parse(line, "the log") as LogEntry;
-      if (entry.level === "warning") this.#warn(entry.msg);
+      const entry = (this.parse(line, "the log") ?? {}) as Partial<LogEntry>;
+      if (entry.level === "warning") this.#warn(entry.msg ?? "");
       else if (entry.error) error = toRuntimeError(Failure.from(entry.error), entry.msg);
     }
     return error;
@@ -143,7 +144,7 @@ export class Binary {
 
   #unusable(cause: Error): BinaryError {
     const { code, errno } = cause as NodeJS.ErrnoException;
-    const why = errno === undefined ? cause.message : code;
+    const why = errno === undefined ? cause.message : errnoText(-errno);
     return new BinaryError(
       new Failure(`running ${this.path}: ${why}`, {
         ...(errno === undefined ? {} : { errno: -errno }),

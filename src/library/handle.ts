@@ -6,7 +6,7 @@ import { close } from "../linux/fs.ts";
 import { sendSignal } from "../linux/process.ts";
 import { signalNumber } from "../linux/signals.ts";
 import { onAbort } from "./abort.ts";
-import { toRuntimeError } from "./errors.ts";
+import { inProcess, toRuntimeError } from "./errors.ts";
 import type { Started } from "./making.ts";
 import { type Streams, untilClosed } from "./stdio.ts";
 import type { Terminal } from "./terminal.ts";
@@ -59,7 +59,8 @@ export class AttachedProcess extends ContainerProcess {
   readonly exited: Promise<ExitStatus>;
   /**
    * The same, when moreover all that was written has been read, or handed to the streams of the options: nobody has the
-   * pipes or the terminal open any more, be it a process that the first one has left behind.
+   * pipes or the terminal open any more, be it a process that the first one has left behind. A pipe that nobody reads keeps
+   * this from coming, though nothing was written to it.
    */
   readonly closed: Promise<ExitStatus>;
   #pidfd: number | undefined;
@@ -90,7 +91,8 @@ export class AttachedProcess extends ContainerProcess {
   /** Sends a signal to this very process (default: SIGTERM). False if it has ended. */
   kill(signal: Signal = "SIGTERM"): boolean {
     const number = toSignalNumber(signal);
-    return this.#pidfd !== undefined && sendSignal(this.#pidfd, number);
+    const pidfd = this.#pidfd;
+    return pidfd !== undefined && inProcess(() => sendSignal(pidfd, number));
   }
 
   /** @internal Kills it when the signal comes. */

@@ -42,10 +42,13 @@ export async function untilStarted(
       started ??= opened(pidIn(pidFile), child.pid);
       if (started && isThere(started.pid)) return started;
     } catch (error) {
-      // Without a handle nobody could end it.
-      if (started?.pidfd !== undefined) close(started.pidfd);
-      await killWhole(running, pidFile).catch(() => {});
-      throw error;
+      // Other calls may have all descriptors at the moment; the process runs none the less.
+      if (!["EMFILE", "ENFILE"].includes((error as NodeJS.ErrnoException).code ?? "")) {
+        // Without a handle nobody could end it.
+        if (started?.pidfd !== undefined) close(started.pidfd);
+        await killWhole(running, pidFile).catch(() => {});
+        throw error;
+      }
     }
     await Promise.race([sleep(pause), end]).catch(() => {});
   }
@@ -90,7 +93,12 @@ function opened(pid: number | undefined, parent: number | undefined) {
   if (pid === undefined) return undefined;
   const pidfd = unless([ESRCH], () => pidfdOpen(pid));
   if (pidfd === undefined) return undefined;
-  if (processStatus(pid)?.parent === parent) return { pid, pidfd };
+  try {
+    if (processStatus(pid)?.parent === parent) return { pid, pidfd };
+  } catch (error) {
+    close(pidfd);
+    throw error;
+  }
   close(pidfd);
   return undefined;
 }

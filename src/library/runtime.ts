@@ -19,11 +19,11 @@ import { type ContainerState, state } from "../runtime/state.ts";
 import { StateDirectory } from "../runtime/store.ts";
 import { onAbort } from "./abort.ts";
 import { Binary, type OutputOptions, type Running, withText } from "./binary.ts";
-import { BinaryError, inProcess, toRuntimeError } from "./errors.ts";
+import { BinaryError, inProcess, runtimeErrorOf, toRuntimeError } from "./errors.ts";
 import { AttachedProcess, ContainerProcess, type Signal, toSignalNumber } from "./handle.ts";
 import { killWholeOn, readPid, untilStarted } from "./making.ts";
 import { type Stdio, Streams } from "./stdio.ts";
-import { Handover, openTerminal, Terminal, type TerminalSize } from "./terminal.ts";
+import { checkSize, Handover, openTerminal, Terminal, type TerminalSize } from "./terminal.ts";
 
 /** What holds for all calls of a Runtime. */
 export interface RuntimeOptions {
@@ -226,7 +226,7 @@ export class Runtime {
     this.#context = {
       root: inProcess(() => stateRoot(root, caller)),
       // A front-end that is new on a machine has no containers yet.
-      isRootGiven: false,
+      rootMustExist: false,
       cgroupManager,
       caller,
       warn,
@@ -295,7 +295,8 @@ export class Runtime {
     if (isWords(program)) return start(changeWords(options), [id, "--", ...program]);
     refuseChanges(options);
     return Handover.within((handover) => {
-      writeFileSync(handover.processFile, stringifyJson(program), { mode: 0o600 });
+      const text = stringifyJson(program);
+      inProcess(() => writeFileSync(handover.processFile, text, { mode: 0o600 }));
       return start(["--process", handover.processFile], [id]);
     });
   }
@@ -478,15 +479,17 @@ export class Runtime {
   /** A command that makes a process and ends. */
   async #detached(words: Words, after: Words, options: MakingOptions): Promise<ContainerProcess> {
     const { terminal, preserveFds = [], signal } = options;
+    const size = typeof terminal === "object" ? checkSize(terminal) : undefined;
     signal?.throwIfAborted();
     return Handover.within(async (handover) => {
       const pidFile = options.pidFile || handover.pidFile;
       const line = [...words, "--pid-file", pidFile, ...preserved(preserveFds)];
       if (terminal) {
-        handover.listen();
+        inProcess(() => handover.listen());
         line.push("--console-socket", handover.consoleSocket);
       }
-      const streams = new Streams(terminal ? {} : (options.stdio ?? {}));
+      const streams = inProcess(() => new Streams(terminal ? {} : (options.stdio ?? {})));
+      let shown: Terminal | undefined;
       try {
         const running = this.#start(streams, [...line, "--", ...after], preserveFds);
         const takeBack = killWholeOn(signal, running, pidFile);
@@ -496,12 +499,13 @@ export class Runtime {
         const pid = readPid(pidFile, status);
         const process = identityOf(pid);
         const mayComeBack = () => livingProcess({ process }) !== undefined;
-        const shown = terminal ? new Terminal(handover.takeTerminal(), { mayComeBack }) : undefined;
-        if (typeof terminal === "object") shown?.resize(terminal);
+        if (terminal) shown = new Terminal(handover.takeTerminal(), { mayComeBack });
+        if (size) shown?.resize(size);
         return new ContainerProcess(pid, streams, shown);
       } catch (error) {
+        shown?.destroy();
         streams.destroy();
-        throw error;
+        return rethrow(signal)(error);
       }
     });
   }
@@ -514,6 +518,7 @@ export class Runtime {
     isThere = (pid: number) => processStatus(pid)?.hasExecuted === true,
   ): Promise<AttachedProcess> {
     const { terminal, preserveFds = [], signal } = options;
+    const size = typeof terminal === "object" ? checkSize(terminal) : undefined;
     signal?.throwIfAborted();
     return Handover.within(async (handover) => {
       const pidFile = options.pidFile || handover.pidFile;
@@ -521,12 +526,14 @@ export class Runtime {
       let running: Running | undefined;
       // It is the terminal of tsrun, which gives the other one the same size, and passes on that it was hung up.
       const pty = terminal
-        ? openTerminal(terminal === true ? undefined : terminal, {
-            resized: () => running?.child.kill("SIGWINCH"),
-            hungUp: () => running?.child.kill("SIGHUP"),
-          })
+        ? inProcess(() =>
+            openTerminal(size, {
+              resized: () => running?.child.kill("SIGWINCH"),
+              hungUp: () => running?.child.kill("SIGHUP"),
+            }),
+          )
         : undefined;
-      const streams = new Streams(options.stdio ?? {}, pty?.slave);
+      const streams = inProcess(() => new Streams(options.stdio ?? {}, pty?.slave));
       try {
         const call = this.#start(streams, line, preserveFds);
         running = call;
@@ -555,12 +562,12 @@ export class Runtime {
   }
 }
 
-/** Throws the reason of the signal, if that has come, or the error. */
+/** Throws the reason of the signal, if that has come, or what went wrong as a RuntimeError. */
 const rethrow =
   (signal: AbortSignal | undefined) =>
   (error: unknown): never => {
     signal?.throwIfAborted();
-    throw error;
+    throw runtimeErrorOf(error);
   };
 
 const isWords = (program: readonly string[] | Process): program is Words => Array.isArray(program);

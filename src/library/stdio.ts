@@ -1,4 +1,5 @@
 /** Where the standard streams of a process lead. */
+import { setMaxListeners } from "node:events";
 import { Socket } from "node:net";
 import { finished, PassThrough, pipeline, type Readable, type Writable } from "node:stream";
 import { doing } from "../failure.ts";
@@ -13,8 +14,8 @@ export type Input = "ignore" | "inherit" | "pipe" | number | Readable;
 
 /**
  * Where standard output or error go: nowhere, to this process's own, to a descriptor of this process, into a stream, or
- * into a pipe whose other end becomes `stdout` or `stderr` of the process's handle. Who asks for that has to read it: a
- * program that fills a pipe waits.
+ * into a pipe whose other end becomes `stdout` or `stderr` of the process's handle. Who asks for that has to read it, to its
+ * end: a program that fills a pipe waits, and so does `closed`.
  */
 export type Output = "ignore" | "inherit" | "pipe" | number | Writable;
 
@@ -123,7 +124,8 @@ function held(end: Socket): Readable {
 function pipeInto(end: Socket, input: Readable): void {
   const forget = finished(input, { writable: false }, (error) => error && end.destroy());
   end.once("close", forget);
-  allowListeners(input, end);
+  // One stream may be for any number of processes, of which each takes its listeners back.
+  setMaxListeners(0, input);
   input.pipe(end);
 }
 
@@ -137,23 +139,9 @@ function pipeOut(end: Socket, output: Writable): void {
   };
   output.on("unpipe", lost);
   end.once("close", () => output.off("unpipe", lost));
-  allowListeners(output, end);
+  setMaxListeners(0, output);
   end.pipe(output, { end: false });
   if (output.destroyed) end.destroy();
-}
-
-/** The most listeners of one event that a pipe adds to a stream, one here included. */
-const LISTENERS_OF_A_PIPE = 2;
-
-/** One stream may be for any number of processes, whose pipes listen to it until they are closed: that is no leak. */
-function allowListeners(stream: Readable | Writable, pipe: Socket): void {
-  const change = (by: number): void => {
-    // 0 stands for any number.
-    const most = stream.getMaxListeners();
-    if (most > 0) stream.setMaxListeners(most + by);
-  };
-  change(LISTENERS_OF_A_PIPE);
-  pipe.once("close", () => change(-LISTENERS_OF_A_PIPE));
 }
 
 const isStream = <Stream>(place: Stream | ChildDescriptor | "pipe"): place is Stream | "pipe" =>

@@ -68,8 +68,9 @@ export class Terminal extends Duplex {
 
   /** Changes the size, of which the processes in the foreground hear by SIGWINCH. */
   resize(size: TerminalSize): void {
+    const checked = checkSize(size);
     if (this.destroyed) return;
-    setSize(this.#master, size);
+    inProcess(() => setWindowSize(this.#master, checked));
     this.#resized();
   }
 
@@ -124,7 +125,7 @@ export class Terminal extends Duplex {
     try {
       this.#listen();
     } catch (error) {
-      this.destroy(error as Error);
+      this.destroy(runtimeErrorOf(error) as Error);
     }
   }
 
@@ -168,11 +169,12 @@ function writtenTo(descriptor: number, bytes: Uint8Array): number {
 /** The kernel has 16 bits for each (ioctl_tty(2)). */
 const LARGEST = 0xffff;
 
-function setSize(master: number, { rows, columns }: TerminalSize): void {
+/** Of standard streams that are no terminals, Node says undefined: no size in particular, which is 0. */
+export function checkSize({ rows = 0, columns = 0 }: Partial<TerminalSize>): TerminalSize {
   for (const size of [rows, columns])
     if (!Number.isInteger(size) || size < 0 || size > LARGEST)
       throw new RangeError(`no terminal has ${size} rows or columns`);
-  setWindowSize(master, { rows, columns });
+  return { rows, columns };
 }
 
 /** A new terminal, and the descriptor of it for the process, which the caller closes. Throws a Failure. */
@@ -184,7 +186,7 @@ export const openTerminal = (
     const master = openSync("/dev/ptmx", O_RDWR | O_NOCTTY | O_CLOEXEC);
     const terminal = new Terminal(master, options);
     try {
-      if (size) setSize(master, size);
+      if (size) setWindowSize(master, size);
       return { terminal, slave: openPeer(master) };
     } catch (error) {
       terminal.destroy();
@@ -207,13 +209,11 @@ export class Handover {
     this.processFile = join(folder, "process.json");
   }
 
-  /** Makes it for `use` alone. Rejects with a RuntimeError if it cannot be made, or for what the kernel refuses to `use`. */
+  /** Makes it for `use` alone. Rejects with a RuntimeError if it cannot be made. */
   static async within<T>(use: (handover: Handover) => Promise<T>): Promise<T> {
     const handover = new Handover(inProcess(makeFolder));
     try {
       return await use(handover);
-    } catch (error) {
-      throw runtimeErrorOf(error);
     } finally {
       handover.#remove();
     }

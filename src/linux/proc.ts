@@ -66,7 +66,7 @@ export interface ProcessStatus {
 
 const PF_FORKNOEXEC = 0x40;
 
-/** A process's state, parent and start time from /proc/<pid>/stat, or undefined if there is none. */
+/** What /proc/<pid>/stat says of a process (proc_pid_stat(5)), or undefined if there is none. */
 export function processStatus(pid: number): ProcessStatus | undefined {
   const fd = findAt(AT_FDCWD, `/proc/${pid}/stat`, O_RDONLY);
   // A process that ends now is one that has ended (ESRCH).
@@ -87,6 +87,12 @@ export function processStatus(pid: number): ProcessStatus | undefined {
 
 export const isDead = ({ state, threads }: Pick<ProcessStatus, "state" | "threads">): boolean =>
   (state === "Z" || state === "X") && threads <= 1;
+
+/** Whether its first thread has ended, and others go on: it looks like a zombie, and is none. */
+export const hasLostLeader = ({
+  state,
+  threads,
+}: Pick<ProcessStatus, "state" | "threads">): boolean => state === "Z" && threads > 1;
 
 export interface MountInfo {
   id: number;

@@ -85,7 +85,7 @@ export function connectTo(path: string, type: number, patience?: number): number
   const address = unixAddress(path);
   return unixSocket(type, (fd) => {
     if (patience !== undefined) limitSending(fd, patience);
-    check(syscall(SYS_connect, fd, address, address.length), "connect", path);
+    retried(() => syscall(SYS_connect, fd, address, address.length), "connect", path);
   });
 }
 
@@ -188,9 +188,9 @@ function receivedRights(control: Uint8Array, controlLength: number): number[] {
   return Array.from({ length: count }, (_, i) => view.getInt32(CMSG_HEADER + 4 * i, true));
 }
 
-function retried(call: () => number, name: string): number {
+function retried(call: () => number, name: string, ...salient: unknown[]): number {
   for (;;) {
     const result = call();
-    if (result !== -EINTR) return check(result, name);
+    if (result !== -EINTR) return check(result, name, ...salient);
   }
 }

@@ -4,8 +4,8 @@ import type { Caller } from "./caller.ts";
 export interface Context {
   /** The directory that holds a state directory per container, such as /run/tsrun. */
   root: string;
-  /** Whether the user named it, and it is not only the usual one. */
-  isRootGiven: boolean;
+  /** Whether it is an error if there is none: the user named it, and it is not only the usual one. */
+  rootMustExist: boolean;
   cgroupManager: CgroupManager;
   caller: Caller;
   /** Where a service manager waits to hear that the container is ready: $NOTIFY_SOCKET (sd_notify(3)). */

@@ -1,13 +1,12 @@
 /** Undoing a container: its processes, its cgroup, its state directory. Works however far its creation came, and twice. */
-import { POLLIN, SIGKILL } from "#abi";
+import { POLLIN } from "#abi";
 import { load } from "#host";
 import type { Scope } from "../cgroup/driver.ts";
-import { cgroupProcesses, killCgroup, removeCgroup } from "../cgroup/group.ts";
+import { cgroupProcesses, removeCgroup } from "../cgroup/group.ts";
 import { Failure } from "../failure.ts";
 import { processStatus } from "../linux/proc.ts";
-import { sendSignal } from "../linux/process.ts";
 import { poll } from "../linux/signals.ts";
-import { ownCgroup } from "./ownGroup.ts";
+import { killEverything, ownCgroup } from "./ownGroup.ts";
 import { withProcess } from "./process.ts";
 import type { StateDirectory, StoredState } from "./store.ts";
 
@@ -66,15 +65,13 @@ function forgetScope(scope: Scope, cgroup: string | undefined): string[] {
 }
 
 function killAndWait(state: StoredState, cgroup: string | undefined): void {
-  withProcess(state, (pidfd) => sendSignal(pidfd, SIGKILL));
-  if (cgroup !== undefined) killCgroup(cgroup);
+  killEverything(state, cgroup);
   withProcess(state, (pidfd) => {
     for (let waited = 0; waited < DEATH_WAIT_MS; waited += DEATH_POLL_MS)
       if (poll([{ fd: pidfd, events: POLLIN }], DEATH_POLL_MS).length > 0) return;
     const pid = state.process?.pid ?? 0;
-    throw new Failure(
-      `the process ${pid} of ${state.id} does not end, though it was killed; its state is ${processStatus(pid)?.state}`,
-      { hint: "D means that it waits for a device or a server, see proc_pid_stat(5)" },
-    );
+    throw new Failure(`the process ${pid} of ${state.id} does not end, though it was killed`, {
+      hint: processStatus(pid)?.state === "D" ? "it waits for a device or a server" : undefined,
+    });
   });
 }

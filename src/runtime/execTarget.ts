@@ -8,6 +8,7 @@ import { parseIdMap } from "../init/idMappings.ts";
 import { unless } from "../linux/errno.ts";
 import { open, readText } from "../linux/fs.ts";
 import { NAMESPACES, type NamespaceType } from "../linux/namespaces.ts";
+import { hasLostLeader, processStatus } from "../linux/proc.ts";
 import { pidfdOpen } from "../linux/process.ts";
 import type { Context } from "./context.ts";
 import { inOwnGroup } from "./ownGroup.ts";
@@ -52,6 +53,15 @@ function refuse(status: ContainerStatus, id: string): never {
 /** Undefined if the first process has just ended. */
 function lookAt(state: StoredState, config: Spec): ExecTarget | undefined {
   const { pid } = state.process as ProcessIdentity;
+  const status = processStatus(pid);
+  if (status && hasLostLeader(status))
+    throw new Failure(
+      `cannot exec in ${state.id}: the first thread of its first process has ended`,
+      {
+        kind: "container-status",
+        hint: "the namespaces of a process are those of that thread: there is no way in any more",
+      },
+    );
   const pidfd = unless([ESRCH], () => pidfdOpen(pid));
   if (pidfd === undefined) return undefined;
   const flags = namespaceFlags(config.linux ?? {}) | (state.isRestored ? CLONE_NEWTIME : 0);

@@ -1,16 +1,16 @@
 /** `kill`: a signal for the container's process, or for all of its processes. */
 import { ESRCH, SIGKILL } from "#abi";
 import { freeze, isFrozen, thaw } from "../cgroup/freezer.ts";
-import { cgroupProcesses, killCgroup, killLeaderless } from "../cgroup/group.ts";
+import { cgroupProcesses } from "../cgroup/group.ts";
 import { inGroup } from "../cgroup/hierarchy.ts";
 import { Failure } from "../failure.ts";
 import { Errno, unless } from "../linux/errno.ts";
 import { using } from "../linux/fs.ts";
 import { pidfdOpen, sendSignal } from "../linux/process.ts";
 import type { Context } from "./context.ts";
-import { ownCgroup } from "./ownGroup.ts";
+import { killEverything, ownCgroup } from "./ownGroup.ts";
 import { withProcess } from "./process.ts";
-import { StateDirectory } from "./store.ts";
+import { StateDirectory, type StoredState } from "./store.ts";
 
 /**
  * Sends a signal to the first process, and with `all` to every process of the container's cgroup, also when the first one
@@ -28,16 +28,14 @@ export function kill(
     context.warn(`${id} has no cgroup, so that only its first process is known`);
   const isForAll = all || (signal === SIGKILL && state?.endsWithProcess === false);
   const cgroup = isForAll && state ? ownCgroup(state) : undefined;
-  if (cgroup !== undefined) killAll(cgroup, signal);
+  if (state && cgroup !== undefined) killAll(state, cgroup, signal);
   else if (!state || (!withProcess(state, (pidfd) => sendSignal(pidfd, signal)) && !all))
     throw new Failure(`container not running: ${id} has no process`, { kind: "container-status" });
 }
 
-function killAll(cgroup: string, signal: number): void {
-  if (signal === SIGKILL) {
-    killCgroup(cgroup);
-    killLeaderless(cgroup);
-  } else
+function killAll(state: StoredState, cgroup: string, signal: number): void {
+  if (signal === SIGKILL) killEverything(state, cgroup);
+  else
     inGroup(cgroup, (group) =>
       whileFrozen(group, () => {
         for (const pid of cgroupProcesses(cgroup))

@@ -17,20 +17,22 @@ export function list(context: Context): ContainerState[] {
   const owners = new Owners();
   const containers: ContainerState[] = [];
   const look = (directory: StateDirectory): void => {
+    let problem: string | undefined;
     try {
       const stored = directory.read();
       if (stored) containers.push(describe(directory, stored, owners.of(directory)));
-      else if (!directory.isLocked()) context.warn(noState(directory.id).message);
+      else if (!directory.isLocked()) problem = noState(directory.id).message;
     } catch (error) {
       const failure = Failure.of(error);
       // Nothing that is wrong with this container: the others could not be read either.
       if (isOfCaller(failure)) throw failure;
-      context.warn(`listing ${directory.id}: ${failure.message}`);
+      problem = `listing ${directory.id}: ${failure.message}`;
     }
+    if (problem !== undefined) context.warn(problem);
   };
   const isThere = keepingHierarchy(() => StateDirectory.visit(context.root, look));
   // The usual one is made with the first container.
-  if (!isThere && context.isRootGiven)
+  if (!isThere && context.rootMustExist)
     throw new Failure(
       `there is no directory ${context.root}, of which --root says that it holds containers`,
     );

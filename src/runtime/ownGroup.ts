@@ -1,11 +1,11 @@
 /** A container's own group, which is known by its inode: what has taken its path later is another's. */
-import { ENODEV, ENOENT } from "#abi";
-import { cgroupProcesses } from "../cgroup/group.ts";
+import { ENODEV, ENOENT, SIGKILL } from "#abi";
+import { cgroupProcesses, killCgroup, killCgroupWhole } from "../cgroup/group.ts";
 import { inGroup } from "../cgroup/hierarchy.ts";
 import { Failure } from "../failure.ts";
-import { isErrno } from "../linux/errno.ts";
 import { stat } from "../linux/fs.ts";
-import { livingProcess } from "./process.ts";
+import { sendSignal } from "../linux/process.ts";
+import { livingProcess, withProcess } from "./process.ts";
 import type { StoredState } from "./store.ts";
 
 /** Runs `use` with the directory of the container's group; undefined if it has none, or that is another's by now. */
@@ -25,12 +25,14 @@ export function inOwnGroup<T>(state: StoredState, use: (group: number) => T): T 
     if (found !== undefined) return found.value;
   } catch (error) {
     // The container may end while its group is worked on: then it is no particular file that is missing.
-    if (!isErrno(error, ENOENT, ENODEV) || findOwnGroup(state, () => true)) throw error;
+    const { errno } = Failure.of(error);
+    const isMissing = errno === ENOENT || errno === ENODEV;
+    if (!isMissing || findOwnGroup(state, () => true)) throw error;
   }
   throw goneCgroup(state);
 }
 
-/** What is said of a container whose group somebody else has removed. */
+/** What is said of a container whose group has gone: it has just been deleted, or somebody else has removed it. */
 export const goneCgroup = ({ cgroup, id }: StoredState): Failure =>
   new Failure(`the cgroup ${cgroup} of the container ${id} is gone`);
 
@@ -39,6 +41,15 @@ export const noCgroup = (id: string): Failure =>
   new Failure(`the container ${id} has no cgroup of its own`, {
     hint: "it was created with --cgroup-manager=disabled, or by a user without a delegated group",
   });
+
+/**
+ * Kills all processes of a container, of which `cgroup` is the group. In a PID namespace of its own none outlives the first,
+ * and nobody has to be looked for.
+ */
+export function killEverything(state: StoredState, cgroup: string | undefined): void {
+  withProcess(state, (pidfd) => sendSignal(pidfd, SIGKILL));
+  if (cgroup !== undefined) (state.endsWithProcess ? killCgroup : killCgroupWhole)(cgroup);
+}
 
 /**
  * The path of the container's group, unless that is another's by now. Nor is it the container's for sure if its creation

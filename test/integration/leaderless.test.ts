@@ -39,6 +39,9 @@ test(
     whileLeaderless(bundle, (id) => {
       assert.equal(stateOf(id).status, "running");
       failed(tsrun.call(["delete", id]), /is running; stop it first/);
+      const { status, stderr } = tsrun.call(["exec", id, "true"]);
+      assert.equal(status, 255);
+      assert.match(stderr, /cannot exec in .*: the first thread of its first process has ended; /);
       succeeded(tsrun.call(["kill", id, "KILL"]));
       becomes(id, "stopped");
     });

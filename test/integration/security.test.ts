@@ -6,6 +6,7 @@
 import assert from "node:assert/strict";
 import { type ChildProcess, execFileSync, spawn } from "node:child_process";
 import { createHash } from "node:crypto";
+import { once } from "node:events";
 import {
   chmodSync,
   closeSync,
@@ -23,7 +24,7 @@ import { join } from "node:path";
 import { test } from "node:test";
 import { makeBundle, newFolder, shellBundle, WAITS, writeConfig } from "./harness/bundle.ts";
 import type { Config } from "./harness/config.ts";
-import { failed, pause, stateOf, succeeded } from "./harness/expect.ts";
+import { eventually, failed, pause, stateOf, succeeded } from "./harness/expect.ts";
 import { leavesNothing, nothingIsLeftAtTheEnd } from "./harness/leftovers.ts";
 import { newId, type Outcome, Runtime, tsrun, tsrunPath } from "./harness/runtime.ts";
 import { consoleSocket } from "./harness/terminal.ts";
@@ -478,23 +479,52 @@ test("without a cgroup namespace the cgroup mount shows no more than its own (CV
   assert.equal(succeeded(runs(bundle)).stdout, "");
 });
 
-test("a process that waits in a container does not show tsrun's arguments there", () => {
-  const ids = [newId(), newId()] as const;
-  const [waiting, joining] = [shellBundle(WAITS), shellBundle("true")];
+/** Runs `use` with a running container, and one that is created in the PID namespace of that. */
+function withNeighbours(use: (running: string, created: string, path: string) => void): void {
+  const [running, created] = [newId(), newId()] as const;
+  const [waiting, joining] = [shellBundle(WAITS), shellBundle(WAITS)];
   leavesNothing(() => {
-    succeeded(tsrun.call(["run", "--detach", "-b", waiting.path, ids[0]]));
+    succeeded(tsrun.call(["run", "--detach", "-b", waiting.path, running]));
     try {
       const pid = joining.config.linux.namespaces.find(({ type }) => type === "pid");
       assert.ok(pid);
-      pid.path = `/proc/${stateOf(ids[0]).pid}/ns/pid`;
+      pid.path = `/proc/${stateOf(running).pid}/ns/pid`;
       writeConfig(joining.path, joining.config);
-      succeeded(tsrun.call(["create", "-b", joining.path, ids[1]]));
-      const look = ["sh", "-c", "cat /proc/[0-9]*/cmdline | tr '\\0' ' '"];
-      const { stdout } = succeeded(tsrun.call(["exec", ids[0], ...look]));
-      assert.match(stdout, /tsrun init /);
-      assert.doesNotMatch(stdout, new RegExp(`create|${joining.path}|${ids[1]}`));
+      succeeded(tsrun.call(["create", "-b", joining.path, created]));
+      use(running, created, joining.path);
     } finally {
-      for (const id of ids.toReversed()) succeeded(tsrun.call(["delete", "--force", id]));
+      for (const id of [created, running]) succeeded(tsrun.call(["delete", "--force", id]));
     }
   });
+}
+
+/** The command lines that a process in a container sees. */
+const commandLines = (id: string): string => {
+  const look = ["sh", "-c", "cat /proc/[0-9]*/cmdline | tr '\\0' ' '"];
+  return succeeded(tsrun.call(["exec", id, ...look])).stdout;
+};
+
+test("a process that waits in a container does not show tsrun's arguments there", () =>
+  withNeighbours((running, created, path) => {
+    const seen = commandLines(running);
+    assert.match(seen, /tsrun init /);
+    assert.doesNotMatch(seen, new RegExp(`create|${path}|${created}`));
+  }));
+
+test("nor does one that is born frozen", async () => {
+  let executing: ChildProcess | undefined;
+  withNeighbours((running, created) => {
+    succeeded(tsrun.call(["start", created]));
+    succeeded(tsrun.call(["pause", running]));
+    const call = ["exec", "--ignore-paused", "--env=SECRET=hunter2", running, "true"];
+    executing = tsrun.spawn(call);
+    let seen = "";
+    eventually("it is there", () => {
+      seen = commandLines(created);
+      return seen.includes("tsrun init");
+    });
+    assert.doesNotMatch(seen, /hunter2|exec/);
+    succeeded(tsrun.call(["resume", running]));
+  });
+  if (executing?.exitCode === null) await once(executing, "exit");
 });

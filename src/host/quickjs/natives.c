@@ -201,19 +201,30 @@ static long make_process(struct clone_args *arguments, size_t length)
 }
 
 /* The process's arguments, as /proc/<pid>/cmdline shows them. */
-static char *arguments;
-static size_t arguments_size;
+static char *command_line;
+static size_t command_line_size;
 
 /*
  * A process in a container shows its arguments to all that are in there: those of tsrun name places of the host, and may hold
- * variables that are for one process alone.
+ * variables that are for one process alone. Its maker makes them go before it is there: it may be born frozen.
  */
-static void forget_arguments(void)
+static long make_process_without_arguments(struct clone_args *arguments, size_t length)
 {
     static const char name[] = "tsrun init";
-    memset(arguments, 0, arguments_size);
-    if (arguments_size >= sizeof name)
-        memcpy(arguments, name, sizeof name);
+    if (command_line_size == 0)
+        return make_process(arguments, length);
+    char *kept = malloc(command_line_size + 1);
+    if (!kept)
+        return errno = ENOMEM, -1;
+    memcpy(kept, command_line, command_line_size);
+    memset(command_line, 0, command_line_size);
+    if (command_line_size >= sizeof name)
+        memcpy(command_line, name, sizeof name);
+    long pid = make_process(arguments, length);
+    if (pid != 0)
+        memcpy(command_line, kept, command_line_size);
+    free(kept);
+    return pid;
 }
 
 /*
@@ -230,9 +241,8 @@ static JSValue native_fork(JSContext *ctx, JSValueConst self, int argc, JSValueC
         return JS_EXCEPTION;
     if (!JS_IsFunction(ctx, argv[1]))
         return JS_ThrowTypeError(ctx, "fork() needs the child's function");
-    long pid = make_process((struct clone_args *)clone_args, length);
+    long pid = make_process_without_arguments((struct clone_args *)clone_args, length);
     if (pid == 0) {
-        forget_arguments();
         JSValue result = JS_Call(ctx, argv[1], JS_UNDEFINED, 0, NULL);
         if (JS_IsException(result))
             report_exception(ctx);
@@ -320,8 +330,8 @@ bool define_natives(JSContext *ctx, int argc, char **argv)
     JSValue args = JS_NewArray(ctx);
     JS_SetPropertyFunctionList(ctx, host, natives, sizeof natives / sizeof *natives);
     /* The kernel has put them one after the other (execve(2)). */
-    arguments = argv[0];
-    arguments_size = argc == 0 ? 0 : (size_t)(argv[argc - 1] + strlen(argv[argc - 1]) + 1 - argv[0]);
+    command_line = argv[0];
+    command_line_size = argc == 0 ? 0 : (size_t)(argv[argc - 1] + strlen(argv[argc - 1]) + 1 - argv[0]);
     /* As bytes: the TypeScript side decodes them, and can say which one is not UTF-8. */
     bool defined = true;
     for (int i = 0; defined && i < argc; i++)

@@ -25,9 +25,11 @@ export function processes(): string[] {
     .flatMap((pid) => {
       try {
         const stat = readFileSync(`/proc/${pid}/stat`, "utf8");
-        const state = stat.slice(stat.lastIndexOf(")") + 2, stat.lastIndexOf(")") + 3);
+        // proc_pid_stat(5): field 3 is the state, field 20 the number of threads.
+        const fields = stat.slice(stat.lastIndexOf(")") + 2).split(" ");
+        const isDead = ["Z", "X"].includes(fields[0] ?? "") && Number(fields[17]) <= 1;
         const command = readFileSync(`/proc/${pid}/cmdline`, "utf8").replaceAll("\0", " ").trim();
-        return state === "Z" || state === "X" ? [] : [`${pid} ${command}`];
+        return isDead ? [] : [`${pid} ${command}`];
       } catch {
         return []; // it has ended meanwhile
       }
