@@ -3,6 +3,7 @@ import {
   EACCES,
   EINVAL,
   ELOOP,
+  ENOENT,
   ENOTDIR,
   EROFS,
   MOUNT_ATTR_RDONLY,
@@ -52,7 +53,7 @@ function makeMount(plan: MountPlan, sources: Sources, mounted: Mounted): void {
   // procfs and sysfs are where privileged files live: an image must not place them elsewhere by a link.
   const resolve = mount.type === "proc" || mount.type === "sysfs" ? RESOLVE_NO_SYMLINKS : 0;
   const found = findPlace(root, destination, isFile ? O_PATH : O_PATH | O_DIRECTORY, resolve);
-  using(found ?? makePlace(root, destination, isFile), (target) => {
+  using(found ?? makePlace(root, plan, isFile), (target) => {
     refuseOverProc(target, plan);
     // The kernel would say no more than EINVAL.
     if (isFile && isDirectory(target))
@@ -141,10 +142,13 @@ function findPlace(
 }
 
 /** What is missing of the destination is the image's to hold, and the container's root's to make. */
-function makePlace(root: number, destination: string, isFile: boolean): number {
+function makePlace(root: number, plan: MountPlan, isFile: boolean): number {
+  const { destination } = plan;
   try {
     return isFile ? makeFileInRoot(root, destination) : makeDirectoryInRoot(root, destination);
   } catch (cause) {
+    // procfs makes nothing, and says that nothing is there.
+    if (isErrno(cause, ENOENT) && destination.startsWith("/proc/")) throw insideProc(plan);
     const hint = isErrno(cause, EACCES)
       ? "the directory above it does not belong to the root of the container's user namespace: make the place beforehand, or give it the root filesystem"
       : "what it would lie in is read-only: make the place beforehand, or mount that first without ro";
@@ -170,10 +174,13 @@ const REPLACEABLE_PROC_FILES = new Set(
 );
 
 /** A mount over a file of /proc could turn a privileged write into a harmless one (CVE-2019-16884, CVE-2019-19921). */
-function refuseOverProc(target: number, { mount, destination, options, pointer }: MountPlan): void {
+function refuseOverProc(target: number, plan: MountPlan): void {
+  const { mount, destination, options } = plan;
   if ((mount.type === "proc" && !options.bind) || REPLACEABLE_PROC_FILES.has(destination)) return;
-  if (filesystemType(target) === PROC_SUPER_MAGIC)
-    throw new Failure(`${destination} is inside /proc, which must not be mounted over`, {
-      pointer: `${pointer}/destination`,
-    });
+  if (filesystemType(target) === PROC_SUPER_MAGIC) throw insideProc(plan);
 }
+
+const insideProc = ({ destination, pointer }: MountPlan): Failure =>
+  new Failure(`${destination} is inside /proc, which must not be mounted over`, {
+    pointer: `${pointer}/destination`,
+  });

@@ -179,6 +179,15 @@ describe("sources", () => {
       "",
       /not a directory \(ENOTDIR\)/,
     ));
+
+  // Engines would take "no such file" for a missing program.
+  for (const source of ["/etc/hostname", "/etc"])
+    test(`a place in /proc that is not there, for ${source}`, () =>
+      refused(
+        { destination: "/proc/x/y", source, options: ["bind"] },
+        "/destination",
+        /: \/proc\/x\/y is inside \/proc, which must not be mounted over \(config/,
+      ));
 });
 
 describe("types", () => {
