@@ -498,9 +498,9 @@ function withNeighbours(use: (running: string, created: string, path: string) =>
   });
 }
 
-/** The command lines that a process in a container sees. */
+/** The command lines that a process in a container sees; others may end meanwhile. */
 const commandLines = (id: string): string => {
-  const look = ["sh", "-c", "cat /proc/[0-9]*/cmdline | tr '\\0' ' '"];
+  const look = ["sh", "-c", "cat /proc/[0-9]*/cmdline 2>/dev/null | tr '\\0' ' '"];
   return succeeded(tsrun.call(["exec", id, ...look])).stdout;
 };
 
