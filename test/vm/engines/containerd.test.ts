@@ -284,7 +284,8 @@ alike(
   (runtime) => {
     const image = "localhost/checkpoint:latest";
     // When it began only the process knows, and tells again and again.
-    const tells = "read began rest </proc/uptime; while sleep 0.1; do echo $began >/began; done";
+    const tells =
+      "read began rest </proc/uptime; while sleep 0.1; do echo $began >/new; mv /new /began; done";
     const began = (name: string) => ctr.exec(name, ["cat", "/began"]).stdout;
     ctr.start(runtime, "first", ["sh", "-c", `trap 'exit 3' TERM; ${tells}`]);
     eventually("it tells when it began", () => began("first") !== "");
