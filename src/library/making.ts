@@ -43,12 +43,7 @@ export async function untilStarted(
       if (started && isThere(started.pid)) return started;
     } catch (error) {
       // Other calls may have all descriptors at the moment; the process runs none the less.
-      if (!["EMFILE", "ENFILE"].includes((error as NodeJS.ErrnoException).code ?? "")) {
-        // Without a handle nobody could end it.
-        if (started?.pidfd !== undefined) close(started.pidfd);
-        await killWhole(running, pidFile).catch(() => {});
-        throw error;
-      }
+      if (!isOutOfDescriptors(error)) return giveUp(running, pidFile, started, error);
     }
     await Promise.race([sleep(pause), end]).catch(() => {});
   }
@@ -56,6 +51,22 @@ export async function untilStarted(
   // It rejects for what has failed.
   const status = await end;
   return { pid: readPid(pidFile, status), pidfd: undefined };
+}
+
+/** What the kernel says by Errno, and Node by its own errors. */
+const isOutOfDescriptors = (error: unknown): boolean =>
+  ["EMFILE", "ENFILE"].includes((error as { code?: string }).code ?? "");
+
+/** Without a handle nobody could end the process. */
+async function giveUp(
+  running: Running,
+  pidFile: string,
+  started: Started | undefined,
+  error: unknown,
+): Promise<never> {
+  if (started?.pidfd !== undefined) close(started.pidfd);
+  await killWhole(running, pidFile).catch(() => {});
+  throw error;
 }
 
 /**

@@ -23,7 +23,7 @@ import { BinaryError, inProcess, runtimeErrorOf, toRuntimeError } from "./errors
 import { AttachedProcess, ContainerProcess, type Signal, toSignalNumber } from "./handle.ts";
 import { killWholeOn, readPid, untilStarted } from "./making.ts";
 import { type Stdio, Streams } from "./stdio.ts";
-import { checkSize, Handover, openTerminal, Terminal, type TerminalSize } from "./terminal.ts";
+import { Handover, openTerminal, sizeOf, Terminal, type TerminalSize } from "./terminal.ts";
 
 /** What holds for all calls of a Runtime. */
 export interface RuntimeOptions {
@@ -479,7 +479,7 @@ export class Runtime {
   /** A command that makes a process and ends. */
   async #detached(words: Words, after: Words, options: MakingOptions): Promise<ContainerProcess> {
     const { terminal, preserveFds = [], signal } = options;
-    const size = typeof terminal === "object" ? checkSize(terminal) : undefined;
+    const size = sizeOf(terminal);
     signal?.throwIfAborted();
     return Handover.within(async (handover) => {
       const pidFile = options.pidFile || handover.pidFile;
@@ -518,7 +518,7 @@ export class Runtime {
     isThere = (pid: number) => processStatus(pid)?.hasExecuted === true,
   ): Promise<AttachedProcess> {
     const { terminal, preserveFds = [], signal } = options;
-    const size = typeof terminal === "object" ? checkSize(terminal) : undefined;
+    const size = sizeOf(terminal);
     signal?.throwIfAborted();
     return Handover.within(async (handover) => {
       const pidFile = options.pidFile || handover.pidFile;

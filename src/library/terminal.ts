@@ -170,12 +170,16 @@ function writtenTo(descriptor: number, bytes: Uint8Array): number {
 const LARGEST = 0xffff;
 
 /** Of standard streams that are no terminals, Node says undefined: no size in particular, which is 0. */
-export function checkSize({ rows = 0, columns = 0 }: Partial<TerminalSize>): TerminalSize {
+function checkSize({ rows = 0, columns = 0 }: Partial<TerminalSize>): TerminalSize {
   for (const size of [rows, columns])
     if (!Number.isInteger(size) || size < 0 || size > LARGEST)
       throw new RangeError(`no terminal has ${size} rows or columns`);
   return { rows, columns };
 }
+
+/** The size that the options of a call ask for, if any. Throws a RangeError for one that no terminal has. */
+export const sizeOf = (terminal: boolean | TerminalSize | undefined): TerminalSize | undefined =>
+  terminal && terminal !== true ? checkSize(terminal) : undefined;
 
 /** A new terminal, and the descriptor of it for the process, which the caller closes. Throws a Failure. */
 export const openTerminal = (
